@@ -1,0 +1,56 @@
+// Package event carries what policies notice, a retry, a refusal, a transition, to the observers found in the
+// context. Emitting costs one context lookup and happens on rare paths only: a call that goes well emits nothing.
+package event
+
+import (
+	"context"
+	"time"
+)
+
+// A Kind says what happened.
+type Kind string
+
+// The kinds of events. A package that notices something new adds its kind here.
+const (
+	Retry      Kind = "retry"      // an attempt failed and another follows after Wait
+	GiveUp     Kind = "give_up"    // an attempt failed and no other follows though its error could be retried
+	Refusal    Kind = "refusal"    // a policy answered without making the call
+	Transition Kind = "transition" // a breaker went From one state To another
+	Timeout    Kind = "timeout"    // a call failed because its time was over
+	Panic      Kind = "panic"      // a panic became an error
+	Fallback   Kind = "fallback"   // an error was answered by a fallback
+	Abandon    Kind = "abandon"    // a handler was left behind, still running
+)
+
+// An Event is one thing a policy noticed. Fields that do not belong to its Kind are zero.
+type Event struct {
+	Kind    Kind
+	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
+	Name    string        // the name its user gave it, if any
+	Attempt int           // the attempt that failed, from 1
+	Wait    time.Duration // until the next attempt, or until a refused call may come again
+	From    string        // the state a breaker left
+	To      string        // the state it entered
+	Err     error         // the error behind it, if any
+}
+
+type observerKey struct{}
+
+type observer struct {
+	observe func(context.Context, Event)
+	outer   *observer
+}
+
+// With returns a child of ctx in which observe is told what policies notice, before the observers ctx already has.
+func With(ctx context.Context, observe func(context.Context, Event)) context.Context {
+	outer, _ := ctx.Value(observerKey{}).(*observer)
+	return context.WithValue(ctx, observerKey{}, &observer{observe, outer})
+}
+
+// Emit tells the observers in ctx, innermost first, in the caller's goroutine. The caller holds no lock.
+func Emit(ctx context.Context, e Event) {
+	o, _ := ctx.Value(observerKey{}).(*observer)
+	for ; o != nil; o = o.outer {
+		o.observe(ctx, e)
+	}
+}

@@ -1,0 +1,45 @@
+// Package refusal reads from errors what policies say through methods, so that packages which do not import each
+// other agree: a breaker inside a retry, a limiter behind an HTTP handler.
+package refusal
+
+import (
+	"errors"
+	"time"
+)
+
+// Is reports whether err says that the call was not made: some error in its tree has a method Refused() bool that
+// returns true.
+func Is(err error) bool {
+	r, ok := errors.AsType[interface {
+		error
+		Refused() bool
+	}](err)
+	return ok && r.Refused()
+}
+
+// After is what err says about when to come again: the first error in its tree that has a method RetryAfter()
+// time.Duration which returns more than zero. Without one, ok is false.
+func After(err error) (wait time.Duration, ok bool) {
+	r, found := errors.AsType[interface {
+		error
+		RetryAfter() time.Duration
+	}](err)
+	if !found {
+		return 0, false
+	}
+	wait = r.RetryAfter()
+	return wait, wait > 0
+}
+
+// Status is the HTTP status with which err wants to be answered: that of the first error in its tree that has a method
+// HTTPStatus() int, or 0.
+func Status(err error) int {
+	s, ok := errors.AsType[interface {
+		error
+		HTTPStatus() int
+	}](err)
+	if !ok {
+		return 0
+	}
+	return s.HTTPStatus()
+}

@@ -1,0 +1,94 @@
+// Package scope is what a policy tells the ones inside it, through the context: that a retry is already under way,
+// and that the result of the call outlives the call.
+package scope
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+type (
+	seatKey  struct{}
+	retryKey struct{}
+	holdKey  struct{}
+)
+
+// Retrying reports whether ctx comes from a retry, whose attempts are already repeated.
+func Retrying(ctx context.Context) bool { return ctx.Value(retryKey{}) != nil }
+
+// WithRetry returns a child of ctx for which [Retrying] is true. It sits in the [Seat] of an outer context if there is
+// a free one, and allocates otherwise.
+func WithRetry(ctx context.Context) context.Context {
+	if s, _ := ctx.Value(seatKey{}).(*Seat); s != nil && s.taken.CompareAndSwap(false, true) {
+		s.mark.Context = ctx
+		return &s.mark
+	}
+	return &mark{ctx}
+}
+
+type mark struct{ context.Context } //nolint:containedctx // it is a context
+
+func (m *mark) Value(key any) any {
+	if key == (retryKey{}) {
+		return m
+	}
+	return m.Context.Value(key)
+}
+
+// A Seat is room for one retry's mark. A context type embeds one, and answers [IsSeat] keys with it, so that a retry
+// inside it costs no allocation. A seat is taken once and never given back: whoever kept the marked context can go on
+// using it.
+type Seat struct {
+	taken atomic.Bool
+	mark  mark
+}
+
+// IsSeat reports whether key asks for a *Seat.
+func IsSeat(key any) bool { return key == (seatKey{}) }
+
+// A Hold is put into the context by an adapter whose call may return a result that lives longer than the call: a body,
+// a stream. A policy that would end the call's context asks the hold to keep it open.
+type Hold struct {
+	mu       sync.Mutex
+	open     bool
+	releases []func()
+}
+
+// WithHold returns a child of ctx with h in it.
+func WithHold(ctx context.Context, h *Hold) context.Context {
+	return context.WithValue(ctx, holdKey{}, h)
+}
+
+// Keep takes over release if the call that just returned in ctx left an open result; otherwise the caller releases.
+func Keep(ctx context.Context, release func()) bool {
+	h, _ := ctx.Value(holdKey{}).(*Hold)
+	return h != nil && h.keep(release)
+}
+
+func (h *Hold) keep(release func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.open {
+		h.releases = append(h.releases, release)
+	}
+	return h.open
+}
+
+// Open says that the call left a result which is still to be read.
+func (h *Hold) Open() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open = true
+}
+
+// End says that the result was read or thrown away, and releases what was kept for it. Ending twice is ending once.
+func (h *Hold) End() {
+	h.mu.Lock()
+	releases := h.releases
+	h.open, h.releases = false, nil
+	h.mu.Unlock()
+	for _, release := range releases {
+		release()
+	}
+}
