@@ -60,19 +60,10 @@ func WithHold(ctx context.Context, h *Hold) context.Context {
 	return context.WithValue(ctx, holdKey{}, h)
 }
 
-// Keep takes over release if the call that just returned in ctx left an open result; otherwise the caller releases.
-func Keep(ctx context.Context, release func()) bool {
+// Held is the innermost hold in ctx, or nil.
+func Held(ctx context.Context) *Hold {
 	h, _ := ctx.Value(holdKey{}).(*Hold)
-	return h != nil && h.keep(release)
-}
-
-func (h *Hold) keep(release func()) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.open {
-		h.releases = append(h.releases, release)
-	}
-	return h.open
+	return h
 }
 
 // Open says that the call left a result which is still to be read.
@@ -80,6 +71,20 @@ func (h *Hold) Open() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open = true
+}
+
+// Keep takes over release if the call that just returned left an open result. Otherwise, and on a nil hold, it returns
+// false and the caller releases.
+func (h *Hold) Keep(release func()) bool {
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.open {
+		h.releases = append(h.releases, release)
+	}
+	return h.open
 }
 
 // End says that the result was read or thrown away, and releases what was kept for it. Ending twice is ending once.

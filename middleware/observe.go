@@ -1,0 +1,42 @@
+package middleware
+
+import (
+	"context"
+
+	"github.com/seawall-go/seawall/internal/event"
+)
+
+// An Event is one thing a policy noticed: a retry, a refusal, a breaker's transition. Fields that do not belong to its
+// Kind are zero.
+type Event = event.Event
+
+// A Kind says what happened. It prints as a word.
+type Kind = event.Kind
+
+// The kinds of events.
+const (
+	EventRetry      = event.Retry      // an attempt failed and another follows after Wait
+	EventGiveUp     = event.GiveUp     // an attempt failed and no other follows though its error could be retried
+	EventRefusal    = event.Refusal    // a policy answered without making the call
+	EventTransition = event.Transition // a breaker went From one state To another
+	EventTimeout    = event.Timeout    // a call failed because its time was over
+	EventPanic      = event.Panic      // a panic became an error
+	EventFallback   = event.Fallback   // an error was answered by a fallback
+	EventAbandon    = event.Abandon    // a handler was left behind, still running
+)
+
+// Observe returns a policy that tells observe what the policies inside it notice, at the moment they do, in their
+// goroutine: whatever takes long there delays the call. A call that goes well is not an event. Observers nest; the
+// innermost is told first. It panics if observe is nil.
+func Observe(observe func(ctx context.Context, e Event)) Policy {
+	if observe == nil {
+		panic("middleware: Observe(nil): want a function")
+	}
+	return observer(observe)
+}
+
+type observer func(context.Context, Event)
+
+func (o observer) Do(ctx context.Context, call func(context.Context) error) error {
+	return call(event.With(ctx, o))
+}

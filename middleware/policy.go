@@ -1,0 +1,64 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// A Policy decides whether, when and how often a call is made. The package comment says what it promises. A Policy is
+// safe for concurrent use.
+type Policy interface {
+	// Do makes the call and returns its error, or returns an error of its own without making it.
+	Do(ctx context.Context, call func(context.Context) error) error
+}
+
+// PolicyFunc is a function that is a [Policy].
+type PolicyFunc func(ctx context.Context, call func(context.Context) error) error
+
+// Do calls f.
+func (f PolicyFunc) Do(ctx context.Context, call func(context.Context) error) error {
+	return f(ctx, call)
+}
+
+// Join makes one policy of several, the first outermost. With none it only makes the call.
+func Join(policies ...Policy) Policy {
+	return joined{
+		do:      WrapErr(func(ctx context.Context, call func(context.Context) error) error { return call(ctx) }, policies...),
+		repeats: slices.ContainsFunc(policies, repeats),
+	}
+}
+
+type joined struct {
+	do      func(context.Context, func(context.Context) error) error
+	repeats bool
+}
+
+func (j joined) Do(ctx context.Context, call func(context.Context) error) error {
+	return j.do(ctx, call)
+}
+
+// Repeats tells adapters whose call can be made only once that one of the policies makes it again.
+func (j joined) Repeats() bool { return j.repeats }
+
+func repeats(p Policy) bool {
+	r, ok := p.(interface{ Repeats() bool })
+	return ok && r.Repeats()
+}
+
+// bind returns the function that makes call through policies.
+func bind(policies []Policy, call func(context.Context) error) func(context.Context) error {
+	for _, p := range slices.Backward(policies) {
+		inner := call
+		call = func(ctx context.Context) error { return p.Do(ctx, inner) }
+	}
+	return call
+}
+
+func check(caller string, policies []Policy) {
+	for i, p := range policies {
+		if p == nil {
+			panic(fmt.Sprintf("middleware: %s: policy %d of %d is nil; leave it out", caller, i+1, len(policies)))
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/seawall-go/seawall/internal/event"
+)
+
+// Recover is a policy that turns a panic of the call into a [*PanicError]. A call that ends by [runtime.Goexit] goes on
+// ending. Its zero value is ready for use.
+//
+// Without it a panic passes through every policy. On Lambda that means: the error is reported with its stack, the
+// process exits, and the next invocation is a cold start.
+type Recover struct{}
+
+// Do makes the call.
+func (Recover) Do(ctx context.Context, call func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+			event.Emit(ctx, event.Event{Kind: event.Panic, Policy: "recover", Err: err})
+		}
+	}()
+	return call(ctx)
+}
+
+// A PanicError is a panic that [Recover] made an error of.
+type PanicError struct {
+	Value any    // what was passed to panic
+	Stack []byte // the stack of the goroutine that panicked, as [debug.Stack] formats it
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value that was passed to panic if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// Panicked returns true. A retry does not repeat a call that panicked.
+func (e *PanicError) Panicked() bool { return true }

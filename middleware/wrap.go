@@ -1,0 +1,119 @@
+package middleware
+
+import (
+	"context"
+	"io"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seawall-go/seawall/internal/scope"
+)
+
+// Wrap returns h with policies around it, the first outermost. The result is a plain function of h's type.
+//
+// The wrapped handler returns what h returned last, result and error, or the error of the policy that refused, with the
+// zero Out if h did not run at all. It adds no allocation of its own.
+//
+// If h returns a stream, an [io.Reader], the context of the call stays open after it: until the deadline that a
+// [Timeout] set, or until the caller's own context ends, as Lambda's does when the response was sent.
+func Wrap[In, Out any](h Handler[In, Out], policies ...Policy) Handler[In, Out] {
+	if h == nil {
+		panic("middleware: Wrap of a nil handler")
+	}
+	check("Wrap", policies)
+	policies = slices.Clone(policies)
+	streams := mayStream(reflect.TypeFor[Out]())
+	var frames sync.Pool
+	return func(ctx context.Context, in In) (Out, error) {
+		f, _ := frames.Get().(*frame[In, Out])
+		if f == nil {
+			f = newFrame(h, policies, streams)
+		}
+		out, err := f.invoke(ctx, in)
+		if f.running.Load() == 0 {
+			frames.Put(f)
+		}
+		return out, err
+	}
+}
+
+// WrapErr is [Wrap] for a handler without a result.
+func WrapErr[In any](h func(ctx context.Context, in In) error, policies ...Policy) func(ctx context.Context, in In) error {
+	if h == nil {
+		panic("middleware: WrapErr of a nil handler")
+	}
+	wrapped := Wrap(func(ctx context.Context, in In) (struct{}, error) { return struct{}{}, h(ctx, in) }, policies...)
+	return func(ctx context.Context, in In) error {
+		_, err := wrapped(ctx, in)
+		return err
+	}
+}
+
+// Call makes one call through policies, the first outermost, and returns its result as [Wrap] does. To make the same
+// call often, Wrap it once.
+func Call[Out any](ctx context.Context, call func(context.Context) (Out, error), policies ...Policy) (Out, error) {
+	check("Call", policies)
+	h := func(ctx context.Context, _ struct{}) (Out, error) { return call(ctx) }
+	return newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
+}
+
+// A frame is one invocation on its way through the policies. The chain of functions is bound once, to the frame, and
+// frames are used again, which the policies' promise to await their calls makes safe; a frame whose call is still
+// running all the same is left to the collector, and its result is not read.
+type frame[In, Out any] struct {
+	handler Handler[In, Out]
+	chain   func(context.Context) error
+	streams bool
+	running atomic.Int32
+	in      In
+	out     Out
+}
+
+func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool) *frame[In, Out] {
+	f := &frame[In, Out]{handler: h, streams: streams}
+	f.chain = bind(policies, f.call)
+	return f
+}
+
+func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error) {
+	if f.streams {
+		ctx = scope.WithHold(ctx, new(scope.Hold))
+	}
+	f.in = in
+	err = f.chain(ctx)
+	if f.running.Load() != 0 {
+		return out, err
+	}
+	out = f.out
+	var noIn In
+	var noOut Out
+	f.in, f.out = noIn, noOut
+	return out, err
+}
+
+func (f *frame[In, Out]) call(ctx context.Context) error {
+	f.running.Add(1)
+	out, err := f.handler(ctx, f.in)
+	f.out = out
+	if f.streams {
+		f.hold(ctx, out)
+	}
+	f.running.Add(-1) // not deferred: the frame of a panicked call is not used again
+	return err
+}
+
+// hold keeps the contexts of the call open if its result is a stream. A stream of an earlier attempt ends here.
+func (f *frame[In, Out]) hold(ctx context.Context, out Out) {
+	h := scope.Held(ctx)
+	h.End()
+	if _, ok := any(out).(io.Reader); ok {
+		h.Open()
+	}
+}
+
+// mayStream reports whether a value of type t can be an io.Reader.
+func mayStream(t reflect.Type) bool {
+	return t.Kind() == reflect.Interface || t.Implements(reflect.TypeFor[io.Reader]())
+}
