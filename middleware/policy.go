@@ -23,6 +23,7 @@ func (f PolicyFunc) Do(ctx context.Context, call func(context.Context) error) er
 
 // Join makes one policy of several, the first outermost. With none it only makes the call.
 func Join(policies ...Policy) Policy {
+	check("Join", policies)
 	return joined{
 		do:      WrapErr(func(ctx context.Context, call func(context.Context) error) error { return call(ctx) }, policies...),
 		repeats: slices.ContainsFunc(policies, repeats),

@@ -1,0 +1,297 @@
+package lambdatest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// An environment is one process of a function and the Runtime API it talks to. Function.mu guards its fields but for
+// f, number and log.
+type environment struct {
+	f      *Function
+	number int
+	log    tail
+
+	cmd      *exec.Cmd              // nil until the process is started
+	coming   int                    // requests for an event which the new process has yet to make
+	ready    bool                   // it made one
+	used     bool                   // it got an event
+	frozen   bool                   // it is stopped
+	late     bool                   // it did not ask in time
+	initErr  *Error                 // what it reported instead
+	inflight map[string]*invocation // by request id
+	conns    map[*conn]bool
+}
+
+// run is the life of the process.
+func (e *environment) run() {
+	listener, cmd, err := e.start()
+	if err != nil {
+		e.exit(nil, fmt.Errorf("lambdatest: start %s: %w", e.f.name, err))
+		return
+	}
+	e.f.wg.Go(func() { e.accept(listener) }) // not before e.cmd is there
+	tooLate := time.AfterFunc(e.f.config.Init, e.tooLate)
+	cmd.Wait() //nolint:errcheck // the state has it
+	tooLate.Stop()
+	listener.Close() //nolint:errcheck // nobody is left to talk to
+	e.exit(cmd.ProcessState, nil)
+}
+
+func (e *environment) start() (net.Listener, *exec.Cmd, error) {
+	// A listener for each process tells whose requests they are.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd, err := e.command(listener.Addr().String())
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		listener.Close() //nolint:errcheck // it was not used
+		return nil, nil, err
+	}
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	e.cmd = cmd
+	if e.f.closed {
+		e.kill()
+	}
+	return listener, cmd, nil
+}
+
+func (e *environment) command(api string) (*exec.Cmd, error) {
+	config, cmd := e.f.config, (*exec.Cmd)(nil)
+	if config.Command != nil {
+		cmd = config.Command()
+		cmd.Env = cmd.Environ()
+	} else {
+		path, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		cmd = exec.Command(path)
+		cmd.Env = append(os.Environ(), marker+"="+e.f.name)
+	}
+	cmd.Env = append(cmd.Env,
+		"AWS_LAMBDA_RUNTIME_API="+api,
+		"AWS_LAMBDA_FUNCTION_NAME="+e.f.name,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/"+e.f.name,
+		"AWS_LAMBDA_LOG_STREAM_NAME="+strconv.Itoa(e.number),
+		"AWS_REGION=us-east-1",
+	)
+	if config.Concurrency > 1 {
+		cmd.Env = append(cmd.Env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(config.Concurrency))
+	}
+	cmd.Env = append(cmd.Env, config.Env...)
+	if cmd.Stdout == nil {
+		cmd.Stdout = e
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = e
+	}
+	cmd.WaitDelay = time.Second // for what the process started and left behind with its stdout
+	return cmd, nil
+}
+
+// Write takes what the process writes.
+func (e *environment) Write(p []byte) (int, error) {
+	e.log.write(p)
+	if out := e.f.config.Log; out != nil {
+		e.f.logMu.Lock()
+		defer e.f.logMu.Unlock()
+		return out.Write(p)
+	}
+	return len(p), nil
+}
+
+// kill ends the process; exit follows. f.mu is held.
+func (e *environment) kill() {
+	if e.cmd != nil {
+		e.cmd.Process.Kill() //nolint:errcheck // it is gone already
+	}
+}
+
+// tooLate ends a process that has not asked for an event in time.
+func (e *environment) tooLate() {
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	if !e.ready {
+		e.late = true
+		e.kill()
+	}
+}
+
+// hand gives the process of c an event. f.mu is held.
+func (e *environment) hand(c *conn, inv *invocation) {
+	inv.env = e
+	inv.deadline = time.UnixMilli(time.Now().Add(e.f.config.Timeout).UnixMilli()) // as the function will read it
+	inv.timer = time.AfterFunc(time.Until(inv.deadline), func() {
+		e.f.mu.Lock()
+		defer e.f.mu.Unlock()
+		e.timeout(inv)
+	})
+	inv.result.PID, inv.result.Environment, inv.result.Cold = e.cmd.Process.Pid, e.number, !e.used
+	e.used = true
+	e.inflight[inv.ID] = inv
+	if e.frozen {
+		e.frozen = false
+		thaw(e.cmd.Process)
+	}
+	e.f.wg.Go(func() { c.respond(200, inv.header(), inv.Payload) })
+}
+
+// next takes the process's request for an event, which on the only thread of a process means that it is through with
+// the one before.
+func (e *environment) next(c *conn) {
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	e.ready, e.coming = true, max(e.coming-1, 0)
+	if e.f.config.Concurrency == 1 {
+		for _, inv := range e.inflight {
+			if inv.answered {
+				e.end(inv)
+			}
+		}
+	}
+	e.f.idle = append(e.f.idle, c)
+	e.f.dispatch()
+	if e.f.config.Freeze && len(e.inflight) == 0 {
+		e.frozen = true
+		freeze(e.cmd.Process)
+	}
+}
+
+// receive takes a piece of a response.
+func (e *environment) receive(id string, chunk []byte) {
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	if inv := e.inflight[id]; inv != nil && !inv.answered {
+		inv.result.Chunks = append(inv.result.Chunks, chunk)
+	}
+}
+
+// answer settles an invocation with what fill makes of its result, unless its time is over. An answer to nothing is
+// accepted as well: aws-lambda-go would exit over a refusal.
+func (e *environment) answer(id string, fill func(*Result)) {
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	inv := e.inflight[id]
+	if inv == nil {
+		return
+	}
+	if !inv.answered && !time.Now().Before(inv.deadline) {
+		e.timeout(inv)
+	}
+	if !inv.answered {
+		inv.answered = true
+		fill(&inv.result)
+	}
+	if e.f.config.Concurrency > 1 {
+		e.end(inv)
+	}
+}
+
+// timeout settles an invocation whose time is over and ends the process that is still busy with it. f.mu is held.
+func (e *environment) timeout(inv *invocation) {
+	if inv.over {
+		return
+	}
+	if !inv.answered {
+		inv.fail(TimedOut, "Task timed out after %.2f seconds", e.f.config.Timeout.Seconds())
+	}
+	if e.f.config.Concurrency == 1 {
+		e.kill()
+		return
+	}
+	inv.result.Log = e.log.String()
+	inv.end() // it stays in flight: its answer is still to come
+}
+
+// end is the end of an invocation in which the process has no more part. f.mu is held.
+func (e *environment) end(inv *invocation) {
+	delete(e.inflight, inv.ID)
+	inv.result.Log = e.log.String()
+	inv.end()
+}
+
+// initError takes the process's report that it cannot begin. It will exit.
+func (e *environment) initError(reported *Error) {
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	e.initErr = reported
+}
+
+// exit settles what the process had in hand when it ended, or the oldest waiting invocation if it ended without ever
+// asking for one: it was started for that.
+func (e *environment) exit(state *os.ProcessState, err error) {
+	f := e.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.envs, e)
+	f.idle = slices.DeleteFunc(f.idle, func(c *conn) bool { return c.env == e })
+	for c := range e.conns {
+		c.Close() //nolint:errcheck // nobody is left to talk to
+	}
+	if !e.ready && len(f.queue) > 0 {
+		inv := f.queue[0]
+		f.queue = f.queue[1:]
+		inv.err = err
+		inv.result.Environment, inv.result.Cold = e.number, true
+		if state != nil {
+			inv.result.PID = state.Pid()
+		}
+		e.inflight[inv.ID] = inv
+	}
+	for _, inv := range e.inflight {
+		inv.result.Exit = state
+		switch {
+		case inv.answered || err != nil:
+		case f.closed:
+			inv.err = ErrClosed
+		case e.initErr != nil:
+			inv.result.Err = e.initErr
+			inv.result.Payload, _ = json.Marshal(e.initErr)
+		case e.late:
+			inv.fail(TimedOut, "%s did not ask for its first event within %v", f.name, f.config.Init)
+		case !e.ready:
+			inv.fail(Exited, "Runtime exited before it asked for its first event: %v", state)
+		default:
+			inv.fail(Exited, "Runtime exited with error: %v", state)
+		}
+		e.end(inv)
+	}
+	f.dispatch()
+}
+
+// A tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	last []byte
+}
+
+const tailLength = 16 << 10
+
+func (t *tail) write(p []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = append(t.last, p...)
+	t.last = t.last[max(len(t.last)-tailLength, 0):]
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.last)
+}
