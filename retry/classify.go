@@ -1,0 +1,126 @@
+package retry
+
+import (
+	"errors"
+
+	"github.com/seawall-go/seawall/internal/refusal"
+)
+
+// A Class says what a failure is, as far as repeating the call goes.
+type Class int
+
+// The classes of errors.
+const (
+	Unknown   Class = iota // left to the rules in the package comment
+	Transient              // repeat soon
+	Throttle               // repeat later: the other side has too much to do
+	Stop                   // do not repeat
+)
+
+func (p *Policy) class(err error) Class {
+	if _, ok := errors.AsType[*permanentError](err); ok {
+		return Stop
+	}
+	class := Unknown
+	if p.Classify != nil {
+		class = p.Classify(bare(err))
+	}
+	if class == Unknown {
+		class = p.rule(err)
+	}
+	if _, ok := errors.AsType[*afterError](err); ok && class != Throttle {
+		return Transient
+	}
+	return class
+}
+
+// rule is the class of err by the rules in the package comment.
+func (p *Policy) rule(err error) Class {
+	if e, ok := errors.AsType[interface {
+		error
+		Panicked() bool
+	}](err); ok && e.Panicked() {
+		return Stop
+	}
+	if refusal.Is(err) {
+		if wait, ok := refusal.After(err); ok && wait <= p.limit() {
+			return Transient
+		}
+		return Stop
+	}
+	marked, ok := errors.AsType[interface {
+		error
+		RetryableError() bool
+	}](err)
+	if ok && !marked.RetryableError() {
+		return Stop
+	}
+	class := classOfAnswer(err)
+	if ok && class == Stop {
+		return Transient
+	}
+	return class
+}
+
+// classOfAnswer is the class of what a server answered, if err tells.
+func classOfAnswer(err error) Class {
+	if e, ok := errors.AsType[interface {
+		error
+		Throttled() bool
+	}](err); ok && e.Throttled() {
+		return Throttle
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		ErrorCode() string
+	}](err); ok {
+		if class := classOfCode(e.ErrorCode()); class != Unknown {
+			return class
+		}
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err); ok {
+		return classOfStatus(e.HTTPStatusCode())
+	}
+	return Transient
+}
+
+// classOfCode knows the codes that aws-sdk-go-v2 has in aws/retry, DefaultThrottleErrorCodes and
+// DefaultRetryableErrorCodes.
+func classOfCode(code string) Class {
+	switch code {
+	case "BandwidthLimitExceeded",
+		"EC2ThrottledException",
+		"LimitExceededException",
+		"PriorRequestNotComplete",
+		"ProvisionedThroughputExceededException",
+		"RequestLimitExceeded",
+		"RequestThrottled",
+		"RequestThrottledException",
+		"SlowDown",
+		"ThrottledException",
+		"Throttling",
+		"ThrottlingException",
+		"TooManyRequestsException",
+		"TransactionInProgressException":
+		return Throttle
+	case "RequestTimeout",
+		"RequestTimeoutException":
+		return Transient
+	}
+	return Unknown
+}
+
+func classOfStatus(status int) Class {
+	switch {
+	case status == 429: // too many requests
+		return Throttle
+	case status == 408, status == 425: // request timeout, too early
+		return Transient
+	case 400 <= status && status < 500:
+		return Stop
+	}
+	return Transient
+}
