@@ -17,8 +17,8 @@ func Is(err error) bool {
 	return ok && r.Refused()
 }
 
-// After is what err says about when to come again: the first error in its tree that has a method RetryAfter()
-// time.Duration which returns more than zero. Without one, ok is false.
+// After is what err says about when to come again: what the first error in its tree that has a method RetryAfter()
+// time.Duration returns from it. Without one, or if that is not more than zero, ok is false.
 func After(err error) (wait time.Duration, ok bool) {
 	r, found := errors.AsType[interface {
 		error

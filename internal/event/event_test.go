@@ -1,0 +1,29 @@
+package event_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/seawall-go/seawall/internal/event"
+)
+
+func TestEmitTellsInnermostFirst(t *testing.T) {
+	var got []string
+	note := func(who string) func(context.Context, event.Event) {
+		return func(_ context.Context, e event.Event) { got = append(got, fmt.Sprint(who, " ", e.Kind)) }
+	}
+	ctx := event.With(t.Context(), note("outer"))
+	event.Emit(ctx, event.Event{Kind: event.Retry})
+	event.Emit(event.With(ctx, note("inner")), event.Event{Kind: event.Refusal})
+	if want := "[outer retry inner refusal outer refusal]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func TestEmitToNobody(t *testing.T) {
+	ctx := t.Context()
+	if got := testing.AllocsPerRun(100, func() { event.Emit(ctx, event.Event{Kind: event.Refusal, Err: context.Canceled}) }); got != 0 {
+		t.Errorf("%v allocations, want 0", got)
+	}
+}
