@@ -39,7 +39,7 @@ type Budget struct {
 }
 
 const (
-	repeat = 1_000_000         // in millionths, so that small ratios add up without error
+	repeat = 1_000_000         // in millionths, so that tenths and hundredths add up
 	most   = 1_000_000_000_000 // in repeats, so that their millionths do not overflow
 )
 
@@ -59,7 +59,7 @@ func (b *Budget) earn() {
 	if ratio == 0 {
 		ratio = defaultRatio
 	}
-	b.add(int64(ratio*repeat + 0.5))
+	b.add(int64(ratio * repeat))
 }
 
 // refund books back a repeat that was paid for and not made.

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -48,6 +49,7 @@ func TestBudget(t *testing.T) {
 		{"whole ratio", &retry.Budget{Opening: -1, Ratio: 1}, 5, 5},
 		{"max", &retry.Budget{Max: 12}, 1000, 12},
 		{"opening above max", &retry.Budget{Opening: 20, Max: 5}, 1000, 20},
+		{"max without end", &retry.Budget{Opening: -1, Ratio: 1, Max: math.MaxInt}, 50, 50},
 		{"no limit to speak of", &retry.Budget{Opening: math.MaxInt, Max: math.MaxInt}, 10, 899},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,21 +161,31 @@ func TestBudgetModel(t *testing.T) {
 	})
 }
 
-// Many at once spend no more than there is, and lose nothing of what they earn.
+// Many at once lose nothing of what they earn, and spend no more than that.
 func TestBudgetConcurrently(t *testing.T) {
-	b := &retry.Budget{Opening: 100, Ratio: 0.5, Max: 1000}
-	var made atomic.Int64
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 100 {
-				made.Add(int64(calls(context.Background(), retry.Policy{Budget: b}, errDown)) - 1)
-				succeed(t, b, 1)
-			}
-		})
+	const callers, rounds = 8, 50_000
+	b := &retry.Budget{Opening: -1, Ratio: 0.5, Max: callers * rounds}
+	p := policy(retry.Policy{Attempts: -1, Base: -1, Budget: b, Nested: true})
+	nested := scope.WithRetry(context.Background()) // it is the fastest so, and meets the others most often
+	atOnce := func(do func()) {
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(do)
+		}
+		wg.Wait()
 	}
-	wg.Wait()
-	if got := made.Load() + int64(repeats(b)); got != 100+800/2 {
-		t.Errorf("paid for %d repeats, want %d", got, 100+800/2)
+	atOnce(func() {
+		for range rounds {
+			_ = p.Do(nested, succeeding)
+		}
+	})
+	var made atomic.Int64
+	atOnce(func() {
+		for range 10 {
+			_ = p.Do(nested, func(context.Context) error { made.Add(1); return errDown })
+		}
+	})
+	if got, want := made.Load()-callers*10, int64(callers*rounds/2); got != want {
+		t.Errorf("paid for %d repeats, want %d", got, want)
 	}
 }

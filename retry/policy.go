@@ -126,7 +126,7 @@ func (p *Policy) emit(ctx context.Context, kind event.Kind, attempt int, wait ti
 // fits reports whether an attempt after wait begins before ctx's deadline.
 func fits(ctx context.Context, wait time.Duration) bool {
 	deadline, ok := ctx.Deadline()
-	return ctx.Err() == nil && (!ok || wait < time.Until(deadline))
+	return !ok || wait < time.Until(deadline)
 }
 
 // sleep waits, and reports whether ctx is still alive after it.

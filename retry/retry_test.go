@@ -239,8 +239,8 @@ func TestWaits(t *testing.T) {
 		{"cap", retry.Policy{Base: s, Cap: 3 * s}, errDown, 0, []time.Duration{s, 2 * s, 3 * s, 3 * s}},
 		{"cap below base", retry.Policy{Base: s, Cap: ms}, errDown, 0, []time.Duration{ms, ms}},
 		{"no cap", retry.Policy{Base: 16 * s, Cap: -1}, errDown, 0, []time.Duration{16 * s, 32 * s, 64 * s}},
-		{"no wait", retry.Policy{Base: -1}, errDown, 0, []time.Duration{0, 0, 0}},
-		{"no wait after a throttle", retry.Policy{ThrottleBase: -1}, throttled{true}, 0, []time.Duration{0, 0}},
+		{"no wait", retry.Policy{Base: -s}, errDown, 0, []time.Duration{0, 0, 0}},
+		{"no wait after a throttle", retry.Policy{ThrottleBase: -s}, throttled{true}, 0, []time.Duration{0, 0}},
 		{"hint", retry.Policy{}, hinted{5 * s}, 5 * s, []time.Duration{50 * ms, 100 * ms}},
 		{"hint of a day", retry.Policy{}, hinted{24 * time.Hour}, 20 * s, []time.Duration{50 * ms, 100 * ms}},
 		{"hint of a day, short cap", retry.Policy{Cap: s}, hinted{24 * time.Hour}, s, []time.Duration{50 * ms, 100 * ms}},
@@ -289,7 +289,7 @@ func TestWaits(t *testing.T) {
 func TestWaitsWithoutEnd(t *testing.T) {
 	for _, limit := range []time.Duration{-1, math.MaxInt64} {
 		var log []event.Event
-		synctest.Test(t, func(t *testing.T) {
+		synctest.Test(t, func(*testing.T) {
 			ctx, cancel := context.WithCancel(observe(&log))
 			time.AfterFunc(365*24*time.Hour, cancel)
 			p := retry.Policy{Attempts: -1, Base: math.MaxInt64, Cap: limit}
@@ -412,6 +412,7 @@ func TestSteering(t *testing.T) {
 		{"permanent", retry.Permanent(errDown), errDown},
 		{"after", retry.After(errDown, time.Second), errDown},
 		{"both", retry.After(retry.Permanent(errDown), time.Second), errDown},
+		{"both, the other way round", retry.Permanent(retry.After(errDown, time.Second)), errDown},
 		{"wrapped again", around, around},
 		{"permanent around a wrapped one", retry.Permanent(around), around},
 	} {
