@@ -18,6 +18,9 @@ const (
 )
 
 func (p *Policy) class(err error) Class {
+	if r, ok := err.(interface{ Refused() bool }); ok && r.Refused() && p.Classify == nil { //nolint:errorlint // the common case first
+		return p.ofRefusal(err)
+	}
 	if _, ok := errors.AsType[*permanentError](err); ok {
 		return Stop
 	}
@@ -43,10 +46,7 @@ func (p *Policy) rule(err error) Class {
 		return Stop
 	}
 	if refusal.Is(err) {
-		if wait, ok := refusal.After(err); ok && wait <= p.limit() {
-			return Transient
-		}
-		return Stop
+		return p.ofRefusal(err)
 	}
 	marked, ok := errors.AsType[interface {
 		error
@@ -60,6 +60,14 @@ func (p *Policy) rule(err error) Class {
 		return Transient
 	}
 	return class
+}
+
+// ofRefusal is the class of a call that an inner policy did not make.
+func (p *Policy) ofRefusal(err error) Class {
+	if wait, ok := refusal.After(err); ok && wait <= min(patience, p.limit()) {
+		return Transient
+	}
+	return Stop
 }
 
 // classOfAnswer is the class of what a server answered, if err tells.

@@ -14,8 +14,8 @@
 //   - what the call says with [Permanent] or [After];
 //   - what Policy.Classify says, unless it says [Unknown];
 //   - a panic made an error, Panicked() true: [Stop];
-//   - the refusal of another policy, Refused() true: [Transient] if its RetryAfter() says when to come back and that is
-//     within Policy.Cap, otherwise Stop, since the wait that we would make ends in another refusal;
+//   - the refusal of another policy, Refused() true: [Transient] if its RetryAfter() says to come back within a second,
+//     and within Policy.Cap, otherwise Stop: a breaker that opened is to be felt at once, not waited for;
 //   - RetryableError() false: Stop;
 //   - Throttled() true, HTTPStatusCode() 429, or an ErrorCode() that AWS services throttle with: [Throttle];
 //   - RetryableError() true, or an ErrorCode() of RequestTimeout: Transient;

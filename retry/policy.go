@@ -14,6 +14,8 @@ const (
 	defaultBase         = 50 * time.Millisecond
 	defaultThrottleBase = time.Second
 	defaultCap          = 20 * time.Second
+
+	patience = time.Second // with refusals
 )
 
 // A Policy says how often and how soon a failed call is made again. Its zero value makes up to three attempts. A Policy

@@ -144,8 +144,8 @@ func TestClasses(t *testing.T) {
 		{"panic with what would be repeated", panicked{refused{time.Millisecond}}, stop},
 		{"refusal", refused{}, stop},
 		{"refusal that says when", refused{time.Millisecond}, again},
-		{"refusal that says the cap", refused{20 * time.Second}, again},
-		{"refusal that says later", refused{20*time.Second + 1}, stop},
+		{"refusal that says a second", refused{time.Second}, again},
+		{"refusal that says later", refused{time.Second + 1}, stop},
 		{"marked retryable", marked{true}, again},
 		{"marked not retryable", marked{false}, stop},
 		{"marked retryable, status 400", both{marked{true}, 400}, again},
@@ -245,7 +245,7 @@ func TestWaits(t *testing.T) {
 		{"hint of a day", retry.Policy{}, hinted{24 * time.Hour}, 20 * s, []time.Duration{50 * ms, 100 * ms}},
 		{"hint of a day, short cap", retry.Policy{Cap: s}, hinted{24 * time.Hour}, s, []time.Duration{50 * ms, 100 * ms}},
 		{"hint of nothing", retry.Policy{}, hinted{-s}, 0, []time.Duration{50 * ms, 100 * ms}},
-		{"hint of a refusal", retry.Policy{}, refused{5 * s}, 5 * s, []time.Duration{50 * ms, 100 * ms}},
+		{"hint of a refusal", retry.Policy{}, refused{s}, s, []time.Duration{50 * ms, 100 * ms}},
 		{"after", retry.Policy{}, retry.After(errDown, 5*s), 5 * s, []time.Duration{50 * ms, 100 * ms}},
 		{"after, wrapped", retry.Policy{}, wrapped(retry.After(errDown, 5*s)), 5 * s, []time.Duration{50 * ms, 100 * ms}},
 		{"after a day", retry.Policy{}, retry.After(errDown, 24*time.Hour), 20 * s, []time.Duration{50 * ms, 100 * ms}},
@@ -603,9 +603,9 @@ func TestModel(t *testing.T) {
 				s.class, s.err = retry.Transient, wrapped(hinted{s.hint})
 				s.hint = min(s.hint, p.Cap)
 			case 4:
-				s.hint = span("hint", time.Minute)
+				s.hint = span("hint", 2*time.Second)
 				s.class, s.err = retry.Transient, wrapped(refused{s.hint})
-				if s.hint > p.Cap {
+				if s.hint > min(p.Cap, time.Second) {
 					s.class = retry.Stop
 				}
 			default:
