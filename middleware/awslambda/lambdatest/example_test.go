@@ -1,0 +1,34 @@
+package lambdatest_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
+)
+
+// TestMain of this package begins with
+//
+//	lambdatest.Serve("greet", func() { lambda.Start(greet) })
+func Example() {
+	f := lambdatest.New("greet", lambdatest.Config{Timeout: 10 * time.Second})
+	defer f.Close()
+
+	result, err := f.Invoke(context.Background(), []byte(`{"name":"Ada"}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s, cold start: %v\n", result.Payload, result.Cold)
+
+	result, err = f.Invoke(context.Background(), []byte(`["not", "an", "object"]`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Err.Type)
+	// Output:
+	// "hello Ada", cold start: true
+	// UnmarshalTypeError
+}
