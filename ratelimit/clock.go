@@ -1,0 +1,35 @@
+package ratelimit
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/seawall-go/seawall/internal/wall"
+)
+
+// A clock tells the time of buckets, which goes on during a freeze and never runs backwards: the monotonic clock, put
+// ahead by the most that the wall clock was ever ahead of it.
+type clock struct {
+	start time.Time
+	began wall.Instant
+	ahead atomic.Int64
+}
+
+func newClock() *clock {
+	now := time.Now()
+	return &clock{start: now, began: wall.At(now)}
+}
+
+// at is the bucket's time at now, a time that [time.Now] returned.
+func (c *clock) at(now time.Time) time.Time {
+	ahead := int64(wall.At(now).Since(c.began) - now.Sub(c.start))
+	for {
+		most := c.ahead.Load()
+		if ahead <= most {
+			return now.Add(time.Duration(most))
+		}
+		if c.ahead.CompareAndSwap(most, ahead) {
+			return now.Add(time.Duration(ahead))
+		}
+	}
+}

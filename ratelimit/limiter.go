@@ -1,0 +1,178 @@
+package ratelimit
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/seawall-go/seawall/internal/event"
+)
+
+// A Limiter lets calls through at the rate of its [Limit]. Its bucket is full at first. Use [New] to make one; it is
+// safe for use by many goroutines at once.
+type Limiter struct {
+	limit   Limit
+	clock   *clock
+	bucket  *rate.Limiter
+	refused LimitedError // all refusals are this one
+
+	// The line is of the calls that wait, first come first served. The bucket is in debt by a token for each of them,
+	// so that nobody overtakes. The first in line has sent to turn and sleeps; the others try to send.
+	turn    chan struct{}
+	mu      sync.Mutex // for what has to know debt and waiting at once
+	waiting int
+}
+
+// New returns a Limiter. It panics if limit makes no sense.
+func New(limit Limit) *Limiter {
+	limit.check()
+	return newLimiter(limit, "", newClock())
+}
+
+func newLimiter(limit Limit, key string, c *clock) *Limiter {
+	l := &Limiter{limit: limit, clock: c, bucket: rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)}
+	l.refused = LimitedError{Name: limit.Name, Key: key, limiter: l}
+	if limit.Wait > 0 {
+		l.turn = make(chan struct{}, 1)
+	}
+	return l
+}
+
+// Do takes a token and makes the call. Nothing is held while the call runs, and its error comes out as it is.
+//
+// If no token is there, Do waits in line for one, at most Limit.Wait. It refuses with a [*LimitedError], at once and
+// without taking a token, if the token would come later than that, or not before ctx's deadline. If ctx ends during
+// the wait, Do returns ctx.Err(): the call is not made, its token goes back, and all who wait behind it move up.
+//
+// Do does not look at ctx when a token is there: what to do in a context that has ended is for the call to say.
+func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
+	now := time.Now()
+	if at := l.clock.at(now); !l.bucket.AllowN(at, 1) {
+		if err := l.wait(ctx, now, at); err != nil {
+			return err
+		}
+	}
+	return call(ctx)
+}
+
+// wait takes the next token that is not spoken for, when it comes.
+func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
+	if l.limit.Wait == 0 {
+		return l.refuse(ctx, at)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	longest := l.limit.Wait
+	if deadline, ok := ctx.Deadline(); ok {
+		longest = min(longest, deadline.Sub(now)-1)
+	}
+	delay := l.lineUp(at, longest)
+	if delay == 0 {
+		return nil
+	}
+	if delay > longest {
+		return l.refuse(ctx, at)
+	}
+
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		l.leaveWithout()
+		return ctx.Err()
+	}
+	if delay := l.untilTurn(); delay > 0 {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			l.leaveWithout()
+			return ctx.Err()
+		}
+	}
+	l.leaveWith()
+	return nil
+}
+
+func (l *Limiter) refuse(ctx context.Context, at time.Time) error {
+	err := &l.refused
+	event.Emit(ctx, event.Event{
+		Kind: event.Refusal, Policy: "ratelimit", Name: l.limit.Name, Wait: l.refill(1 - l.bucket.TokensAt(at)), Err: err,
+	})
+	return err
+}
+
+// lineUp takes a token that comes in at most longest, and returns when it comes. The caller is in line if that is later
+// than now, and has not taken a token if it is later than longest.
+func (l *Limiter) lineUp(at time.Time, longest time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if delay := l.refill(1 - l.bucket.TokensAt(at)); delay > longest {
+		return delay
+	}
+	at = l.now()
+	delay := l.bucket.ReserveN(at, 1).DelayFrom(at)
+	switch {
+	case delay > longest: // somebody was faster
+		l.giveBack(at)
+	case delay > 0:
+		l.waiting++
+	}
+	return delay
+}
+
+// leaveWith ends the caller's place in line: it takes its token along.
+func (l *Limiter) leaveWith() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting--
+}
+
+// leaveWithout ends it too, and gives the token back.
+func (l *Limiter) leaveWithout() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting--
+	l.giveBack(l.now())
+}
+
+// untilTurn is how long until the token of the first in line is there.
+func (l *Limiter) untilTurn() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refill(1 - float64(l.waiting) - l.bucket.TokensAt(l.now()))
+}
+
+// giveBack puts a token back, whoever took it. Reservation.Cancel would not: it gives back only what nobody queued
+// behind, and forgets the rest.
+func (l *Limiter) giveBack(at time.Time) {
+	l.bucket.ReserveN(at, -1)
+}
+
+// now is the bucket's time. Who changes the bucket under mu asks for it there: a bucket that is told an earlier time than
+// before takes the time between for new, and fills twice.
+func (l *Limiter) now() time.Time {
+	return l.clock.at(time.Now())
+}
+
+// untilToken is how long after at the bucket lets a call through. It asks the bucket, whose floating-point sums may
+// come out a nanosecond beside ours.
+func (l *Limiter) untilToken(at time.Time) time.Duration {
+	var wait time.Duration
+	for {
+		more := l.refill(1 - l.bucket.TokensAt(at.Add(wait)))
+		if more == 0 {
+			return wait
+		}
+		wait += more
+	}
+}
+
+// refill is how long it takes until so many tokens have come, rounded as the bucket does.
+func (l *Limiter) refill(tokens float64) time.Duration {
+	return time.Duration(max(tokens, 0) / l.limit.Rate * float64(time.Second))
+}
