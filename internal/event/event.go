@@ -47,6 +47,9 @@ func With(ctx context.Context, observe func(context.Context, Event)) context.Con
 	return context.WithValue(ctx, observerKey{}, &observer{observe, outer})
 }
 
+// Observed reports whether anybody would be told, for events that cost something to describe.
+func Observed(ctx context.Context) bool { return ctx.Value(observerKey{}) != nil }
+
 // Emit tells the observers in ctx, innermost first, in the caller's goroutine. The caller holds no lock.
 func Emit(ctx context.Context, e Event) {
 	o, _ := ctx.Value(observerKey{}).(*observer)

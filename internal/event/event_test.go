@@ -14,6 +14,9 @@ func TestEmitTellsInnermostFirst(t *testing.T) {
 		return func(_ context.Context, e event.Event) { got = append(got, fmt.Sprint(who, " ", e.Kind)) }
 	}
 	ctx := event.With(t.Context(), note("outer"))
+	if event.Observed(t.Context()) || !event.Observed(ctx) {
+		t.Error("Observed does not tell a context with an observer from one without")
+	}
 	event.Emit(ctx, event.Event{Kind: event.Retry})
 	event.Emit(event.With(ctx, note("inner")), event.Event{Kind: event.Refusal})
 	if want := "[outer retry inner refusal outer refusal]"; fmt.Sprint(got) != want {
