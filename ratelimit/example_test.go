@@ -81,23 +81,6 @@ func ExampleLimitedError() {
 	// search 429 1h0m0s
 }
 
-func ExampleLimitedError_RetryAfter() {
-	limiter := ratelimit.New(ratelimit.Every(100*time.Millisecond, 1))
-	_ = limiter.Do(context.Background(), search)
-
-	err := limiter.Do(context.Background(), search)
-	var limited *ratelimit.LimitedError
-	for errors.As(err, &limited) {
-		time.Sleep(limited.RetryAfter())
-		err = limiter.Do(context.Background(), search)
-	}
-	fmt.Println(err)
-	// Output:
-	// searching
-	// searching
-	// <nil>
-}
-
 // A tenant that has used up its limit does not take from the others.
 func ExampleGroup() {
 	tenants := ratelimit.NewGroup(ratelimit.Every(time.Hour, 1), 10_000)
