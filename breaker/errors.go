@@ -1,0 +1,59 @@
+package breaker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seawall-go/seawall/internal/wall"
+)
+
+// ErrOpen is what errors.Is finds in every refusal of a breaker.
+var ErrOpen = errors.New("breaker: open")
+
+// An OpenError is the refusal of a [Breaker] that is open, or half-open with all its probes under way: the call was not
+// made. A breaker returns the same *OpenError to all callers until its state changes.
+type OpenError struct {
+	Name string // of the Config
+
+	since wall.Instant // zero if wait is the same at any time
+	wait  time.Duration
+}
+
+// Error says when to come back, as of the moment it is called.
+func (e *OpenError) Error() string {
+	text := "breaker: open"
+	if e.Name != "" {
+		text = "breaker " + e.Name + ": open"
+	}
+	if wait := e.RetryAfter(); wait > 0 {
+		text += ", retry in " + readable(wait).String()
+	}
+	return text
+}
+
+// RetryAfter is how long from now the breaker stays open; then it lets a probe through. When the refusal came from a
+// half-open breaker nobody can tell how long the probes will take, and RetryAfter is a tenth of Config.OpenFor.
+func (e *OpenError) RetryAfter() time.Duration {
+	if e.since.IsZero() {
+		return e.wait
+	}
+	return max(e.wait-wall.Now().Since(e.since), 0)
+}
+
+// Is reports whether target is [ErrOpen].
+func (e *OpenError) Is(target error) bool { return target == ErrOpen }
+
+// Refused returns true: the call was not made.
+func (e *OpenError) Refused() bool { return true }
+
+// HTTPStatus is the status that says so: 503 Service Unavailable.
+func (e *OpenError) HTTPStatus() int { return 503 }
+
+// readable rounds wait up to whole seconds, or to whole milliseconds below a second.
+func readable(wait time.Duration) time.Duration {
+	unit := time.Millisecond
+	if wait > time.Second {
+		unit = time.Second
+	}
+	return (wait + unit - 1).Truncate(unit)
+}
