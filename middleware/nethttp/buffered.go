@@ -1,0 +1,197 @@
+package nethttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+
+	"github.com/seawall-go/seawall/middleware"
+)
+
+const defaultBuffer = 1 << 20
+
+// Buffered is how to put policies that repeat around a handler: requests and responses are kept in memory, so that a
+// handler that failed can be called again. Its zero value is ready for use:
+//
+//	mux := nethttp.Buffered{}.Middleware(retry.Policy{})(routes)
+type Buffered struct {
+	// MaxRequest is how many bytes the body of a request may have. A longer one is answered 413. Zero means 1 MiB.
+	MaxRequest int64
+
+	// MaxResponse is how many bytes of the body of a response are kept. Zero means 1 MiB. A response that grows longer
+	// is sent from then on as the handler writes it, and that attempt is the last one.
+	MaxResponse int64
+}
+
+// Middleware is the function [Middleware] for policies that may repeat. All that is said there holds here, but:
+//
+// Each attempt gets the whole request anew, and an empty response with the header fields that were there before. Only
+// the response of the last attempt is sent, when the policies are done: theirs if they end with an error of their own.
+// Handlers cannot flush or hijack, and informational responses (1xx) are not sent.
+//
+// Only a request that is safe or idempotent is repeated: GET, HEAD, OPTIONS, TRACE, PUT, DELETE, or one with the header
+// field Idempotency-Key or X-Idempotency-Key. For all others the first attempt is the last.
+//
+// The body of the request is read with the first attempt, so a request that is refused costs no memory. It is read
+// at the caller's pace, whatever the context; [http.Server] has ReadTimeout for that.
+//
+// Middleware panics if b makes no sense.
+func (b Buffered) Middleware(policies ...middleware.Policy) func(http.Handler) http.Handler {
+	checkServer("Buffered.Middleware", policies)
+	if b.MaxRequest < 0 || b.MaxResponse < 0 {
+		panic(fmt.Sprintf("nethttp: Buffered{MaxRequest: %d, MaxResponse: %d}: want bytes, or 0 for 1 MiB", b.MaxRequest, b.MaxResponse))
+	}
+	if b.MaxRequest == 0 {
+		b.MaxRequest = defaultBuffer
+	}
+	if b.MaxResponse == 0 {
+		b.MaxResponse = defaultBuffer
+	}
+	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("nethttp: Buffered.Middleware of a nil handler")
+		}
+		do := middleware.WrapErr(func(ctx context.Context, x *attempts) error { return x.serve(ctx, next) }, policies...)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x := &attempts{limits: b, w: w, request: r}
+			x.end(do(r.Context(), x))
+		})
+	}
+}
+
+// attempts are the calls of a handler for one request.
+type attempts struct {
+	limits  Buffered
+	w       http.ResponseWriter
+	request *http.Request
+	body    []byte
+
+	last   *response
+	ending ending // of the last attempt
+	err    error  // its outcome
+}
+
+func (x *attempts) serve(ctx context.Context, next http.Handler) error {
+	if x.last != nil && (x.last.sent || !repeatable(x.request)) {
+		return x.err
+	}
+	first := x.last == nil
+	x.last = &response{server: x.w, max: x.limits.MaxResponse, header: x.w.Header().Clone()}
+	if first {
+		if err := x.read(); err != nil {
+			x.ending, x.err = returned, nil // the caller's failure, not the handler's
+			Error(x.last, err)
+			return nil
+		}
+	}
+	r := x.again(ctx)
+	defer func() {
+		if r.MultipartForm != nil {
+			_ = r.MultipartForm.RemoveAll() // as net/http does for its own
+		}
+		x.request.Pattern = r.Pattern
+	}()
+	x.err = call(next, x.last, r, &x.ending)
+	x.err = outcome(ctx, x.err, x.last.status, x.last.header)
+	if x.err != nil && (x.last.sent || !repeatable(x.request)) {
+		x.err = &final{x.err}
+	}
+	return x.err
+}
+
+func (x *attempts) read() error {
+	if x.request.Body == nil || x.request.Body == http.NoBody {
+		return nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.request.Body, x.limits.MaxRequest))
+	x.body = body
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); err != nil && !tooLarge {
+		return status(http.StatusBadRequest)
+	}
+	return err
+}
+
+// again is the request for one attempt.
+func (x *attempts) again(ctx context.Context) *http.Request {
+	r := x.request.Clone(ctx)
+	if x.body != nil {
+		r.Body = io.NopCloser(bytes.NewReader(x.body))
+	}
+	return r
+}
+
+// end answers with the last response, or with err if it is not that of the last attempt.
+func (x *attempts) end(err error) {
+	sent := x.last != nil && x.last.sent
+	switch {
+	case x.ending == aborted, x.ending == panicked && sent:
+		panic(http.ErrAbortHandler)
+	case sent:
+		x.last.trail()
+	case x.ending == returned && (err == nil || isOutcome(err, x.err)):
+		x.last.send()
+		x.last.trail()
+	default:
+		Error(x.w, err)
+	}
+}
+
+// isOutcome reports whether err is the failure that came, as a status, with a response, rather than an error that came
+// without one or later.
+func isOutcome(err, outcome error) bool {
+	want, ok := errors.AsType[*StatusError](outcome)
+	got, _ := errors.AsType[*StatusError](err)
+	return ok && got == want
+}
+
+// A response is what one attempt writes. It is kept until it is sent.
+type response struct {
+	server  http.ResponseWriter
+	max     int64
+	header  http.Header
+	written http.Header // header as it was when it was written
+	status  int
+	body    []byte
+	sent    bool
+}
+
+func (w *response) Header() http.Header { return w.header }
+
+func (w *response) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		panic(fmt.Sprintf("nethttp: there is no status %d to write", status)) // net/http panics too
+	}
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status, w.written = status, w.header.Clone()
+	}
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if !w.sent && int64(len(w.body)+len(p)) > w.max {
+		w.send()
+	}
+	if w.sent {
+		return w.server.Write(p)
+	}
+	w.body = append(w.body, p...)
+	return len(p), nil
+}
+
+// send sends what was written so far; the rest is sent when it is written.
+func (w *response) send() {
+	w.WriteHeader(http.StatusOK)
+	h := w.server.Header()
+	clear(h)
+	maps.Copy(h, w.written)
+	w.server.WriteHeader(w.status)
+	_, _ = w.server.Write(w.body) // a caller who has gone needs no response
+	w.sent, w.body = true, nil
+}
+
+// trail hands on the trailers, the only fields that net/http takes after the header was written.
+func (w *response) trail() { maps.Copy(w.server.Header(), w.header) }

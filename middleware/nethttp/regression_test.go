@@ -1,0 +1,293 @@
+package nethttp_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/internal/wall"
+	"github.com/seawall-go/seawall/middleware"
+	"github.com/seawall-go/seawall/middleware/nethttp"
+	"github.com/seawall-go/seawall/retry"
+)
+
+// A retry around a client charged a card twice: it repeated POST as it repeated GET.
+func TestRegression_UnsafeRequestIsRepeated(t *testing.T) {
+	var charged atomic.Int32
+	server, _ := connections(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		charged.Add(1)
+		w.WriteHeader(http.StatusBadGateway) // after the work was done
+	}))
+	response, err := over(t, noWait).Post(server.URL, "text/plain", strings.NewReader("12.50"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if charged.Load() != 1 || response.StatusCode != http.StatusBadGateway {
+		t.Errorf("charged %d times, status %d", charged.Load(), response.StatusCode)
+	}
+}
+
+// Responses of earlier attempts were thrown away unread and open: a new connection for each, and the old ones leaked.
+func TestRegression_DiscardedResponsesCostConnections(t *testing.T) {
+	var attempts atomic.Int32
+	server, n := connections(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if attempts.Add(1)%2 == 1 {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+		}
+	}))
+	client := over(t, noWait)
+	for range 5 {
+		fetch(t, client, server.URL)
+	}
+	if attempts.Load() != 10 || n.Load() != 1 {
+		t.Errorf("%d attempts over %d connections, want 10 over 1", attempts.Load(), n.Load())
+	}
+}
+
+// A request's body was read into memory for the sake of retries, also if it had GetBody, and also if it was 10 GB.
+func TestRegression_RequestBodyIsReadIntoMemory(t *testing.T) {
+	r := request(t, "PUT", "")
+	opened := 0
+	var sent []io.Reader
+	upload := &tracked{Reader: zeros{}}
+	r.Body = upload
+	r.GetBody = func() (io.ReadCloser, error) { opened++; return &tracked{Reader: zeros{}}, nil }
+	_, _ = nethttp.Transport(trips(func(r *http.Request) (*http.Response, error) {
+		sent = append(sent, r.Body)
+		_ = r.Body.Close() // without having read it
+		return answer(503, ""), nil
+	}), noWait).RoundTrip(r)
+	if len(sent) != 3 || sent[0] != io.Reader(upload) || opened != 2 {
+		t.Errorf("%d attempts, %d bodies from GetBody", len(sent), opened)
+	}
+	for i, body := range sent {
+		if b := body.(*tracked); b.read > 0 || !b.closed {
+			t.Errorf("body %d: %d bytes were read, closed: %v", i+1, b.read, b.closed)
+		}
+	}
+}
+
+// The second attempt sent what was left of the body after the first: nothing.
+func TestRegression_RepeatedRequestHasNoBody(t *testing.T) {
+	var bodies []string
+	server, _ := connections(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, string(b))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	r, _ := http.NewRequestWithContext(t.Context(), "PUT", server.URL, bytes.NewBufferString("whole"))
+	response, err := over(t, noWait).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if got := strings.Join(bodies, " "); got != "whole whole whole" {
+		t.Errorf("sent: %s", got)
+	}
+}
+
+// When attempts ran out the caller got an error, and never saw what the server had said.
+func TestRegression_ExhaustedRetriesHideTheResponse(t *testing.T) {
+	server, _ := connections(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Request-Id", "42")
+		http.Error(w, "down for repair", http.StatusServiceUnavailable)
+	}))
+	response, err := over(t, noWait).Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if response.StatusCode != 503 || response.Header.Get("X-Request-Id") != "42" || string(body) != "down for repair\n" || err != nil {
+		t.Errorf("got %d %v %q, %v", response.StatusCode, response.Header, body, err)
+	}
+}
+
+// A server that said Retry-After: 86400 put its clients to sleep for a day, and one that said a date was not heard.
+func TestRegression_RetryAfterWithoutCeilingOrDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for value, within := range map[string][2]time.Duration{
+			"86400": {20 * time.Second, 22 * time.Second},
+			time.Now().Add(24 * time.Hour).UTC().Format(http.TimeFormat):   {20 * time.Second, 22 * time.Second},
+			time.Now().Add(10 * time.Second).UTC().Format(http.TimeFormat): {10 * time.Second, 12 * time.Second},
+		} {
+			midnight := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+			s := &script{statuses: []int{429, 200}, header: http.Header{
+				"Retry-After": {value}, "Date": {midnight.Format(http.TimeFormat)},
+			}}
+			start := time.Now()
+			_, err := nethttp.Transport(s, retry.Policy{}).RoundTrip(request(t, "GET", ""))
+			if took := time.Since(start); err != nil || took < within[0] || took > within[1] {
+				t.Errorf("Retry-After: %s: %v after %v, want it within %v", value, err, took, within)
+			}
+		}
+	})
+}
+
+// Ten times 500, and the breaker was still closed, on both sides.
+func TestRegression_BreakerNeverSeesTheStatus(t *testing.T) {
+	b := breaker.New(breaker.Config{})
+	h := nethttp.Middleware(b)(write(500, "boom"))
+	for range 5 {
+		if w := serve(h, get()); w.Code != 500 || w.Body.String() != "boom" {
+			t.Errorf("got %d %q", w.Code, w.Body)
+		}
+	}
+	if w := serve(h, get()); w.Code != 503 || b.State() != breaker.Open {
+		t.Errorf("after five failures the handler's breaker is %s, and the answer %d", b.State(), w.Code)
+	}
+
+	b = breaker.New(breaker.Config{})
+	client := nethttp.Transport(&script{statuses: []int{500}}, b)
+	for range 5 {
+		if response, err := client.RoundTrip(request(t, "POST", "")); err != nil || response.StatusCode != 500 {
+			t.Errorf("got %v, %v", response, err)
+		}
+	}
+	if _, err := client.RoundTrip(request(t, "POST", "")); !errors.Is(err, breaker.ErrOpen) {
+		t.Errorf("after five failures the client's breaker is %s: %v", b.State(), err)
+	}
+}
+
+// An open breaker was answered 429 without a time, and a timeout 503.
+func TestRegression_RefusalsWithWrongStatus(t *testing.T) {
+	w := serve(nethttp.Middleware(always(open(t)))(quiet), get())
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("open breaker: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	w = serve(nethttp.Middleware(middleware.Timeout(time.Nanosecond))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+	})), get())
+	if w.Code != 504 {
+		t.Errorf("timeout: %d", w.Code)
+	}
+}
+
+// The text of an error was written after the handler had written 200 and half a page.
+func TestRegression_ErrorIsWrittenAfterTheResponse(t *testing.T) {
+	var logged bytes.Buffer
+	server := httptest.NewUnstartedServer(nethttp.Middleware(middleware.Timeout(time.Millisecond))(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "page")
+			<-r.Context().Done()
+		})))
+	server.Config.ErrorLog = log.New(&logged, "", 0) // net/http tells of a second header
+	server.Start()
+	status, body := fetch(t, server.Client(), server.URL)
+	server.Close()
+	if status != 200 || body != "page" || logged.Len() > 0 {
+		t.Errorf("got %d %q, and the server logged %q", status, body, &logged)
+	}
+}
+
+// The request's context was not given to the policies: who had gone waited in the queue all the same.
+func TestRegression_GoneCallerWaitsInTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := nethttp.Middleware(middleware.NewBulkhead(1, time.Hour))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Slow") != "" {
+				time.Sleep(time.Hour)
+			}
+		}))
+		slow := get()
+		slow.Header.Set("Slow", "yes")
+		go serve(h, slow)
+		defer time.Sleep(time.Hour) // until it has ended
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		serve(h, get().WithContext(ctx))
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("waited %v for a caller who had gone after 1s", took)
+		}
+	})
+}
+
+// The response came with a body whose context had been cancelled when RoundTrip returned: reading it failed.
+func TestRegression_ContextEndsBeforeTheBodyIsRead(t *testing.T) {
+	size := 4 << 20 // more than the sockets buffer
+	server, _ := connections(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(make([]byte, size))
+	}))
+	client := over(t, middleware.Timeout(time.Minute), noWait, middleware.Timeout(30*time.Second))
+	if _, body := fetch(t, client, server.URL); len(body) != size {
+		t.Errorf("read %d bytes of %d", len(body), size)
+	}
+}
+
+// Every request left a goroutine behind, for as long as the context that all requests came from.
+func TestRegression_GoroutinePerRequest(t *testing.T) {
+	client := nethttp.Transport(trips(func(r *http.Request) (*http.Response, error) {
+		select { // as net/http does
+		case <-r.Context().Done():
+		default:
+		}
+		return answer(200, "ok"), nil
+	}), middleware.Timeout(time.Hour), retry.Policy{}, middleware.Timeout(time.Minute))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before := runtime.NumGoroutine()
+	for range 50 {
+		response, err := client.RoundTrip(request(t, "GET", "").WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		serve(nethttp.Middleware(middleware.Timeout(time.Hour))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_ = r.Context().Done()
+		})), get().WithContext(ctx))
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines more after 50 requests", after-before)
+	}
+}
+
+// The call ran in a goroutine of its own, where nobody recovers: a panic ended the process.
+func TestRegression_PanicOutOfReach(t *testing.T) {
+	policies := []middleware.Policy{middleware.Timeout(time.Hour), middleware.NewBulkhead(1, 0), breaker.New(breaker.Config{})}
+	for name, do := range map[string]func(){
+		"server": func() { serve(nethttp.Middleware(policies...)(http.HandlerFunc(panicHere)), get()) },
+		"client": func() {
+			_, _ = nethttp.Transport(trips(func(*http.Request) (*http.Response, error) { panic("boom") }), policies...).RoundTrip(request(t, "GET", ""))
+		},
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v != "boom" {
+					t.Errorf("%s: recovered %v", name, v)
+				}
+			}()
+			do()
+		}()
+	}
+}
+
+// An idle connection whose server went away while the process was frozen was used for a POST, which cannot be repeated.
+func TestRegression_StaleConnectionAfterAThaw(t *testing.T) {
+	server, n := connections(t, quiet)
+	client := over(t)
+	fetch(t, client, server.URL)
+	fetch(t, client, server.URL)
+	if n.Load() != 1 {
+		t.Fatalf("%d connections before the freeze", n.Load())
+	}
+	thaw := wall.Freeze(time.Minute)
+	defer thaw()
+	fetch(t, client, server.URL)
+	fetch(t, client, server.URL)
+	if n.Load() != 2 {
+		t.Errorf("%d connections, want a new one after the freeze", n.Load())
+	}
+}

@@ -1,0 +1,146 @@
+package nethttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/seawall-go/seawall/middleware"
+)
+
+// Middleware returns what puts policies around a handler, the first outermost. It has the shape that chi's Use and
+// alice.New take.
+//
+// The policies get the context of the request, and the handler's request carries theirs. For them the handler has failed
+// if it writes a status of 500 or above, but for 501, or panics, or if it returns without having written after its
+// context ended; the latter is not an empty 200. What the handler writes goes out as it is, at once, through a writer
+// that has the Flusher, Hijacker, Pusher and io.ReaderFrom of the server's, those it has, and its
+// [http.ResponseController].
+//
+// If the handler has written nothing, the error of the policies is the answer, see [Error]; a [middleware.PanicError]
+// is 500. If it has written, nothing is added: a late response is a response. If it has written and then panicked,
+// the connection is aborted even under [middleware.Recover], so that nobody takes half a response for a whole one.
+// A panic with [http.ErrAbortHandler] is not for policies to recover, they see it as an error; the connection is
+// aborted as without them.
+//
+// A timeout here is cooperative, as everywhere: a handler that is deaf to its context is waited for.
+//
+// Middleware panics if a policy makes calls more than once: use [Buffered] for those. A policy that hides it, such as a
+// [middleware.PolicyFunc], gets an error instead of a second call.
+func Middleware(policies ...middleware.Policy) func(http.Handler) http.Handler {
+	checkServer("Middleware", policies)
+	for i, p := range policies {
+		if r, ok := p.(interface{ Repeats() bool }); ok && r.Repeats() {
+			panic(fmt.Sprintf("nethttp: Middleware: policy %d of %d, a %T, makes calls more than once, "+
+				"and a response can be written only once: use nethttp.Buffered{}.Middleware", i+1, len(policies), p))
+		}
+	}
+	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("nethttp: Middleware of a nil handler")
+		}
+		do := middleware.WrapErr(func(ctx context.Context, x *exchange) error { return x.serve(ctx, next) }, policies...)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x := &exchange{writer: writer{ResponseWriter: w}, request: r}
+			x.end(do(r.Context(), x))
+		})
+	}
+}
+
+func checkServer(caller string, policies []middleware.Policy) {
+	check(caller, policies)
+	for i, p := range policies {
+		if _, ok := p.(interface{ hostOfRequest() }); ok {
+			panic(fmt.Sprintf("nethttp: %s: policy %d of %d is PerHost, which is for Transport: "+
+				"the host of a request that comes in is whatever its sender says", caller, i+1, len(policies)))
+		}
+	}
+}
+
+// An exchange is one request and its response, written as the handler writes it.
+type exchange struct {
+	writer
+
+	request *http.Request
+	ending  ending
+	err     error
+}
+
+func (x *exchange) serve(ctx context.Context, next http.Handler) error {
+	if x.ending != notCalled {
+		return errors.Join(errCalledTwice, x.err)
+	}
+	r := x.request
+	if !same(ctx, r.Context()) {
+		r = r.WithContext(ctx)
+		defer func() {
+			// What net/http cleans up, and what those around us log, they look for in their own request.
+			x.request.MultipartForm, x.request.Pattern = r.MultipartForm, r.Pattern
+		}()
+	}
+	x.err = call(next, x.view(), r, &x.ending)
+	if !x.hijacked {
+		x.err = outcome(ctx, x.err, x.status, x.Header())
+	}
+	if x.err != nil {
+		x.err = &final{x.err}
+	}
+	return x.err
+}
+
+// end answers with err, unless the handler has answered.
+func (x *exchange) end(err error) {
+	answered := x.status != 0 || x.hijacked
+	if x.ending == aborted || x.ending == panicked && answered && !x.hijacked {
+		panic(http.ErrAbortHandler)
+	}
+	if !answered && (err != nil || x.ending != returned) {
+		Error(x.ResponseWriter, err)
+	}
+}
+
+var errCalledTwice error = &final{errors.New("nethttp: a policy called the handler twice for one request: use nethttp.Buffered")}
+
+// An ending is how a call of a handler ended.
+type ending int
+
+const (
+	notCalled ending = iota
+	returned
+	panicked
+	aborted // by http.ErrAbortHandler
+)
+
+// call calls h. A panic goes on, but for http.ErrAbortHandler.
+func call(h http.Handler, w http.ResponseWriter, r *http.Request, how *ending) (err error) {
+	*how = panicked
+	defer func() {
+		if *how == returned {
+			return
+		}
+		switch v := recover(); v {
+		case nil: // runtime.Goexit
+		case http.ErrAbortHandler:
+			*how, err = aborted, http.ErrAbortHandler
+		default:
+			panic(v)
+		}
+	}()
+	h.ServeHTTP(w, r)
+	*how = returned
+	return nil
+}
+
+// outcome is what policies are told about a call that returned err and wrote status, or nothing if that is zero.
+func outcome(ctx context.Context, err error, status int, h http.Header) error {
+	switch {
+	case err != nil:
+		return err
+	case status == 0:
+		return ctx.Err()
+	case serverFailed(status):
+		return &StatusError{Code: status, Wait: retryAfter(h)}
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package nethttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/seawall-go/seawall/internal/scope"
+	"github.com/seawall-go/seawall/internal/wall"
+	"github.com/seawall-go/seawall/middleware"
+)
+
+// Transport returns an [http.RoundTripper] that sends each request through policies, the first outermost, and then
+// through base, which is [http.DefaultTransport] if nil.
+//
+// A response with a status that is a failure is a [*StatusError] for the policies. If that is what they end with, the
+// caller gets the response of the last attempt, with a nil error and its body to read, as from any RoundTripper. If they
+// end with another error, a refusal for instance, the caller gets that and no response; [http.Client] puts it into a
+// [*url.Error].
+//
+// A request is sent more than once only if it is safe or idempotent, which is to say GET, HEAD, OPTIONS, TRACE, PUT,
+// DELETE, or with the header field Idempotency-Key or X-Idempotency-Key, and if it has no body or a GetBody, as
+// [http.NewRequest] makes one for a buffer or a string. For all others the first attempt is the last, whatever the
+// policies want. What one attempt got is read up, if it is short, and closed before the next, so that the connection
+// is used again.
+//
+// The time that a [middleware.Timeout] gives runs until the end of the response's body: reading it fails with
+// [context.DeadlineExceeded] when it is over. Everything else ends with the header. A bulkhead, for one, does not count
+// the bodies that are still being read.
+//
+// If the last use was more than 30 seconds ago, idle connections are closed before a request is sent, for the process
+// may have been frozen since, as on Lambda, and their other ends gone. Most servers and load balancers keep them for a
+// minute or more; a new connection now and then is cheaper than a request that fails and cannot be repeated.
+func Transport(base http.RoundTripper, policies ...middleware.Policy) http.RoundTripper {
+	check("Transport", policies)
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	do := middleware.WrapErr(func(ctx context.Context, x *trip) error { return x.send(ctx) }, policies...)
+	return &transport{base: base, do: do}
+}
+
+const (
+	idleLimit  = 30 * time.Second
+	drainLimit = 64 << 10
+	drainTime  = 100 * time.Millisecond
+)
+
+type transport struct {
+	base http.RoundTripper
+	do   func(context.Context, *trip) error
+
+	mu   sync.Mutex
+	used wall.Instant
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.use() > idleLimit {
+		t.CloseIdleConnections()
+	}
+	x := &trip{transport: t, request: r}
+	ctx := context.WithValue(scope.WithHold(r.Context(), &x.hold), tripKey{}, x)
+	err := t.do(ctx, x)
+	if x.attempts == 0 && r.Body != nil {
+		_ = r.Body.Close() // RoundTrip always does
+	}
+	return x.result(err)
+}
+
+// CloseIdleConnections is for [http.Client].
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// use notes that t is in use, and returns how long it was not.
+func (t *transport) use() (idle time.Duration) {
+	now := wall.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.used.IsZero() {
+		idle = now.Since(t.used)
+	}
+	t.used = now
+	return idle
+}
+
+type tripKey struct{}
+
+// A trip is one RoundTrip: the attempts of a request.
+type trip struct {
+	transport *transport
+	request   *http.Request
+	hold      scope.Hold // keeps the contexts of the last attempt until its body has ended
+
+	attempts int
+	response *http.Response // of the last attempt
+	body     *body          // of that, if it has one that needs the context
+	err      error          // what the policies were told of the last attempt
+}
+
+// send makes one attempt.
+func (x *trip) send(ctx context.Context) error {
+	if x.attempts > 0 && !x.repeatable() {
+		return x.err
+	}
+	x.err = x.attempt(ctx)
+	if x.err != nil && !x.repeatable() {
+		x.err = &final{x.err}
+	}
+	return x.err
+}
+
+func (x *trip) repeatable() bool {
+	r := x.request
+	return repeatable(r) && (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil)
+}
+
+func (x *trip) attempt(ctx context.Context) error {
+	x.discard()
+	r := x.request.WithContext(ctx)
+	if x.attempts > 0 && r.Body != nil && r.Body != http.NoBody {
+		again, err := r.GetBody()
+		if err != nil {
+			return &final{err}
+		}
+		r.Body = again
+	}
+	x.attempts++
+	response, err := x.transport.base.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	if response == nil {
+		return fmt.Errorf("nethttp: %T returned neither a response nor an error", x.transport.base)
+	}
+	x.keep(response)
+	if clientFailed(response.StatusCode) {
+		return &StatusError{Code: response.StatusCode, Wait: retryAfter(response.Header)}
+	}
+	return nil
+}
+
+// keep makes response the one that the caller may get.
+func (x *trip) keep(response *http.Response) {
+	response.Request = x.request // the attempt's has a context that ends too soon
+	x.response = response
+	switch {
+	case response.Body == nil, response.Body == http.NoBody:
+	case response.StatusCode == http.StatusSwitchingProtocols: // a connection of its own, free of the context
+	default:
+		x.body = &body{response.Body, x}
+		response.Body = x.body
+		x.hold.Open()
+	}
+}
+
+// discard gives up the response of the last attempt.
+func (x *trip) discard() {
+	switch {
+	case x.body != nil:
+		if x.response.ContentLength <= drainLimit {
+			x.body.drain()
+		}
+		_ = x.body.Close()
+	case x.response != nil && x.response.Body != nil:
+		_ = x.response.Body.Close()
+	}
+	x.response, x.body = nil, nil
+}
+
+var errNoCall = errors.New("nethttp: a policy returned no error and made no call")
+
+// result is what RoundTrip returns if err is what the policies do.
+func (x *trip) result(err error) (*http.Response, error) {
+	if x.response != nil && (err == nil || isOutcome(err, x.err)) {
+		x.transport.use()
+		return x.response, nil
+	}
+	x.discard()
+	x.transport.use()
+	if err == nil {
+		err = x.err
+	}
+	if err == nil {
+		err = errNoCall
+	}
+	return nil, bare(err)
+}
+
+// A body is that of a response. When it ends, so do the contexts kept for it.
+type body struct {
+	io.ReadCloser
+
+	trip *trip
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.end()
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.end()
+	return err
+}
+
+// drain reads what is left, if that comes soon, so that the connection can be used again.
+func (b *body) drain() {
+	late := time.AfterFunc(drainTime, func() { _ = b.ReadCloser.Close() })
+	defer late.Stop()
+	_, _ = io.CopyN(io.Discard, b.ReadCloser, drainLimit)
+}
+
+func (b *body) end() {
+	b.trip.hold.End()
+	b.trip.transport.use()
+}
