@@ -170,11 +170,13 @@ func TestModel(t *testing.T) {
 		begin := func(t *rapid.T) {
 			at := now()
 			made, hung := m.enter(at)
-			c := underWay{start(b), m.stay, time.Now()}
+			c := underWay{running: start(b), stay: m.stay}
 			if !c.made.Load() && len(c.err) == 0 {
 				time.Sleep(2 * time.Nanosecond) // the machine needs a tick after a freeze
 				synctest.Wait()
+				m.lastLet = now()
 			}
+			c.began = time.Now()
 			if c.made.Load() != made {
 				t.Fatalf("the call was made: %v, want %v", c.made.Load(), made)
 			}
