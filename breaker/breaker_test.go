@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -229,7 +228,7 @@ func TestOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		config breaker.Config
-		ctx    context.Context //nolint:containedctx // of a table
+		ctx    context.Context
 		call   func(context.Context) error
 		want   string
 	}{
@@ -505,7 +504,7 @@ func TestEvents(t *testing.T) {
 			for i := range events {
 				events[i].Policy, events[i].Name = "breaker", "payments"
 			}
-			if !reflect.DeepEqual(got, events) {
+			if !slices.Equal(got, events) {
 				t.Errorf("%s: got %+v, want %+v", when, got, events)
 			}
 			got = nil

@@ -35,7 +35,7 @@ func (b *Breaker) judge(ctx context.Context, err error, began time.Time) (verdic
 	if err != nil {
 		outcome := Failure
 		switch {
-		case ctx.Err() == context.Canceled || refusal.Is(err): //nolint:errorlint // Err returns it as it is
+		case ctx.Err() == context.Canceled || refusal.Is(err):
 			outcome = Ignore
 		case b.config.Classify != nil:
 			outcome = b.config.Classify(err)
