@@ -189,6 +189,9 @@ func (b *Breaker) book(ctx context.Context, p *phase, verdict error) {
 		p.done(nil)
 		return
 	}
+	if p.state == Closed && ignored(verdict) {
+		return // it gives no slot back, for it had none
+	}
 	b.mu.Lock()
 	next := b.report(p, verdict)
 	b.mu.Unlock()

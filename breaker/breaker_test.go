@@ -228,7 +228,7 @@ func TestOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		config breaker.Config
-		ctx    context.Context
+		ctx    context.Context //nolint:containedctx // of a table
 		call   func(context.Context) error
 		want   string
 	}{
