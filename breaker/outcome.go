@@ -35,7 +35,7 @@ func (b *Breaker) judge(ctx context.Context, err error, began time.Time) (verdic
 	if err != nil {
 		outcome := Failure
 		switch {
-		case ctx.Err() == context.Canceled || refusal.Is(err):
+		case refusal.Is(err) || ctx.Err() == context.Canceled:
 			outcome = Ignore
 		case b.config.Classify != nil:
 			outcome = b.config.Classify(err)

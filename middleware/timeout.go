@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/internal/event"
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/internal/scope"
 )
 
@@ -90,7 +91,11 @@ func until(ctx context.Context, deadline time.Time, limit time.Duration, call fu
 	return err
 }
 
+// timedOut reports whether err is what a call ends with when its context has. A call that was not made did not end.
 func timedOut(err error) bool {
+	if refusal.Is(err) {
+		return false
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
