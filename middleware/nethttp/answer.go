@@ -16,10 +16,10 @@ import (
 //		return
 //	}
 //
-// The status is that of the first error in the tree of err which has a method HTTPStatus() int: 429 for a limit, 503
-// for an open breaker or a full bulkhead, 504 for a timeout; 500 to 599 and 400 to 499 are heeded. Where a time is known
-// it is in Retry-After, in whole seconds, rounded up. Without such an error the status is 504 if err is
-// [context.DeadlineExceeded], 503 if it is [context.Canceled], 413 if it is a [*http.MaxBytesError] and else 500.
+// The status is that of the first error in the tree of err which has a method HTTPStatus() int, if it is 400 to 599:
+// 429 for a limit, 503 for an open breaker or a full bulkhead, 504 for a timeout. Otherwise it is 504 if err is
+// [context.DeadlineExceeded], 503 if it is [context.Canceled], 413 if it is a [*http.MaxBytesError], and else 500. Where
+// err knows when to come back, Retry-After says so, in whole seconds, rounded up.
 //
 // The body is a problem of RFC 9457, application/problem+json. Neither err's text nor any name is in it, and no cache
 // keeps it. Header fields that describe another body, such as Content-Encoding, are removed.

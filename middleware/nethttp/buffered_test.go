@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -58,9 +59,7 @@ func TestBufferedRepeats(t *testing.T) {
 		t.Run(tt.name+" "+tt.method, func(t *testing.T) {
 			calls := 0
 			r := httptest.NewRequest(tt.method, "/", strings.NewReader("the whole body"))
-			for field, values := range tt.key {
-				r.Header[field] = values
-			}
+			maps.Copy(r.Header, tt.key)
 			w := serve(nethttp.Buffered{}.Middleware(noWait)(failing(tt.fail, tt.status, &calls)), r)
 			if calls != tt.calls || w.Code != tt.want || w.Body.String() != "the whole body" {
 				t.Errorf("%d calls, then %d %q; want %d, then %d", calls, w.Code, w.Body, tt.calls, tt.want)

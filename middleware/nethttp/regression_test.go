@@ -101,7 +101,7 @@ func TestRegression_RepeatedRequestHasNoBody(t *testing.T) {
 // When attempts ran out the caller got an error, and never saw what the server had said.
 func TestRegression_ExhaustedRetriesHideTheResponse(t *testing.T) {
 	server, _ := connections(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-Request-Id", "42")
+		w.Header().Set("X-Request-ID", "42")
 		http.Error(w, "down for repair", http.StatusServiceUnavailable)
 	}))
 	response, err := over(t, noWait).Get(server.URL)
@@ -110,7 +110,7 @@ func TestRegression_ExhaustedRetriesHideTheResponse(t *testing.T) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if response.StatusCode != 503 || response.Header.Get("X-Request-Id") != "42" || string(body) != "down for repair\n" || err != nil {
+	if response.StatusCode != 503 || response.Header.Get("X-Request-ID") != "42" || string(body) != "down for repair\n" || err != nil {
 		t.Errorf("got %d %v %q, %v", response.StatusCode, response.Header, body, err)
 	}
 }

@@ -147,10 +147,10 @@ func TestErrorRemovesWhatDescribesAnotherBody(t *testing.T) {
 	h.Set("ETag", `"1"`)
 	h.Set("Retry-After", "900")
 	h.Set("Cache-Control", "max-age=3600")
-	h.Set("X-Request-Id", "42")
+	h.Set("X-Request-ID", "42")
 	nethttp.Error(w, errors.New("boom"))
 	for field, want := range map[string]string{
-		"Content-Encoding": "", "Content-Length": "", "Etag": "", "Retry-After": "", "Cache-Control": "no-store", "X-Request-Id": "42",
+		"Content-Encoding": "", "Content-Length": "", "Etag": "", "Retry-After": "", "Cache-Control": "no-store", "X-Request-ID": "42",
 	} {
 		if got := w.Result().Header.Get(field); got != want {
 			t.Errorf("%s = %q, want %q", field, got, want)

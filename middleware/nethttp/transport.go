@@ -63,12 +63,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.CloseIdleConnections()
 	}
 	x := &trip{transport: t, request: r}
+	defer x.end()
 	ctx := context.WithValue(scope.WithHold(r.Context(), &x.hold), tripKey{}, x)
-	err := t.do(ctx, x)
-	if x.attempts == 0 && r.Body != nil {
-		_ = r.Body.Close() // RoundTrip always does
-	}
-	return x.result(err)
+	return x.result(t.do(ctx, x))
 }
 
 // CloseIdleConnections is for [http.Client].
@@ -178,12 +175,10 @@ var errNoCall = errors.New("nethttp: a policy returned no error and made no call
 
 // result is what RoundTrip returns if err is what the policies do.
 func (x *trip) result(err error) (*http.Response, error) {
-	if x.response != nil && (err == nil || isOutcome(err, x.err)) {
-		x.transport.use()
-		return x.response, nil
+	if response := x.response; response != nil && (err == nil || isOutcome(err, x.err)) {
+		x.response, x.body = nil, nil // they are the caller's now
+		return response, nil
 	}
-	x.discard()
-	x.transport.use()
 	if err == nil {
 		err = x.err
 	}
@@ -191,6 +186,15 @@ func (x *trip) result(err error) (*http.Response, error) {
 		err = errNoCall
 	}
 	return nil, bare(err)
+}
+
+// end closes what the caller does not get, and the body that was not sent, as every RoundTripper has to.
+func (x *trip) end() {
+	if x.attempts == 0 && x.request.Body != nil {
+		_ = x.request.Body.Close()
+	}
+	x.discard()
+	x.transport.use()
 }
 
 // A body is that of a response. When it ends, so do the contexts kept for it.

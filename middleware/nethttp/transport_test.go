@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -83,9 +84,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errTransport
 	}
 	response := answer(status, fmt.Sprintf("answer %d", len(s.sent)))
-	for field, values := range s.header {
-		response.Header[field] = values
-	}
+	maps.Copy(response.Header, s.header)
 	s.answers = append(s.answers, response.Body.(*tracked))
 	return response, nil
 }
@@ -275,6 +274,34 @@ func TestTransportRefusals(t *testing.T) {
 	})
 }
 
+func TestTransportPanicLeavesNothingOpen(t *testing.T) {
+	for name, policy := range map[string]middleware.PolicyFunc{
+		"before the attempt": func(context.Context, func(context.Context) error) error { panic("boom") },
+		"after it": func(ctx context.Context, call func(context.Context) error) error {
+			_ = call(ctx)
+			panic("boom")
+		},
+	} {
+		body := &tracked{Reader: strings.NewReader("x")}
+		r := request(t, "PUT", "")
+		r.Body = body
+		s := &script{statuses: []int{200}}
+		func() {
+			defer func() {
+				if v := recover(); v != "boom" {
+					t.Errorf("%s: recovered %v", name, v)
+				}
+			}()
+			_, _ = nethttp.Transport(s, policy).RoundTrip(r)
+		}()
+		for _, b := range append(s.answers, body) {
+			if !b.closed {
+				t.Errorf("%s: a body was left open", name)
+			}
+		}
+	}
+}
+
 func TestTransportPoliciesThatSayNothing(t *testing.T) {
 	swallow := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
 		_ = call(ctx)
@@ -308,7 +335,7 @@ func TestTransportUnsafeRequestIsNeverRepeated(t *testing.T) {
 	for _, status := range []int{200, 503, 0} {
 		s := &script{statuses: []int{status, 204}}
 		response, err := nethttp.Transport(s, stubborn).RoundTrip(request(t, "POST", "the body"))
-		if len(s.sent) != 1 || errs[0] != errs[1] {
+		if len(s.sent) != 1 || errs[0] != errs[1] { //nolint:errorlint // the same value
 			t.Errorf("%d attempts; the first ended with %v, the second with %v", len(s.sent), errs[0], errs[1])
 		}
 		if status == 0 && err != errTransport || status != 0 && (err != nil || response.StatusCode != status) { //nolint:errorlint // the same value
