@@ -78,7 +78,7 @@ func TestBurstThenRate(t *testing.T) {
 
 func TestCallsOwnErrorComesOut(t *testing.T) {
 	want := errors.New("own")
-	if got := ratelimit.New(ratelimit.PerSecond(1, 1)).Do(t.Context(), func(context.Context) error { return want }); got != want {
+	if got := ratelimit.New(ratelimit.PerSecond(1, 1)).Do(t.Context(), func(context.Context) error { return want }); got != want { //nolint:errorlint // the same value
 		t.Errorf("Do = %v, want the call's own error", got)
 	}
 }
@@ -107,7 +107,7 @@ func TestRefusal(t *testing.T) {
 		if len(events) != 1 || events[0] != want {
 			t.Errorf("events = %+v, want %+v", events, want)
 		}
-		if again := l.Do(t.Context(), succeed); again != err {
+		if again := l.Do(t.Context(), succeed); again != err { //nolint:errorlint // the same value
 			t.Errorf("the second refusal is %p, want the first, %p", again, err)
 		}
 
@@ -207,7 +207,7 @@ func TestCancelledBeforeTheWait(t *testing.T) {
 	if err := l.Do(ctx, succeed); err != nil {
 		t.Errorf("with a token: %v, want the call's own outcome", err)
 	}
-	if err := l.Do(ctx, succeed); err != context.Canceled {
+	if err := l.Do(ctx, succeed); err != context.Canceled { //nolint:errorlint // ctx.Err() as it is
 		t.Errorf("without one: %v, want %v", err, context.Canceled)
 	}
 }

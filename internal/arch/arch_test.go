@@ -3,6 +3,7 @@
 package arch_test
 
 import (
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -200,9 +201,7 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			files := keeping()
-			for name, text := range test.files {
-				files[name] = text
-			}
+			maps.Copy(files, test.files)
 			fsys := make(fstest.MapFS)
 			for name, text := range files {
 				if text != "" {
