@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/internal/wall"
 )
 
@@ -26,7 +27,7 @@ func (e *OpenError) Error() string {
 		text = "breaker " + e.Name + ": open"
 	}
 	if wait := e.RetryAfter(); wait > 0 {
-		text += ", retry in " + readable(wait).String()
+		text += ", retry in " + refusal.Readable(wait)
 	}
 	return text
 }
@@ -48,12 +49,3 @@ func (e *OpenError) Refused() bool { return true }
 
 // HTTPStatus is the status that says so: 503 Service Unavailable.
 func (e *OpenError) HTTPStatus() int { return 503 }
-
-// readable rounds wait up to whole seconds, or to whole milliseconds below a second.
-func readable(wait time.Duration) time.Duration {
-	unit := time.Millisecond
-	if wait > time.Second {
-		unit = time.Second
-	}
-	return (wait + unit - 1).Truncate(unit)
-}

@@ -31,8 +31,8 @@ func Wrap[In, Out any](h Handler[In, Out], policies ...Policy) Handler[In, Out] 
 		if f == nil {
 			f = newFrame(h, policies, streams)
 		}
-		out, err := f.invoke(ctx, in)
-		if f.running.Load() == 0 {
+		out, err, over := f.invoke(ctx, in)
+		if over {
 			frames.Put(f)
 		}
 		return out, err
@@ -56,7 +56,8 @@ func WrapErr[In any](h func(ctx context.Context, in In) error, policies ...Polic
 func Call[Out any](ctx context.Context, call func(context.Context) (Out, error), policies ...Policy) (Out, error) {
 	check("Call", policies)
 	h := func(ctx context.Context, _ struct{}) (Out, error) { return call(ctx) }
-	return newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
+	out, err, _ := newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
+	return out, err
 }
 
 // A frame is one invocation on its way through the policies. The chain of functions is bound once, to the frame, and
@@ -77,20 +78,21 @@ func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool) 
 	return f
 }
 
-func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error) {
+// invoke makes the call. It is over when nothing runs any more, and then the frame is empty.
+func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error, over bool) {
 	if f.streams {
 		ctx = scope.WithHold(ctx, new(scope.Hold))
 	}
 	f.in = in
 	err = f.chain(ctx)
 	if f.running.Load() != 0 {
-		return out, err
+		return out, err, false
 	}
 	out = f.out
 	var noIn In
 	var noOut Out
 	f.in, f.out = noIn, noOut
-	return out, err
+	return out, err, true
 }
 
 func (f *frame[In, Out]) call(ctx context.Context) error {

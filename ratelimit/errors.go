@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"errors"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/refusal"
 )
 
 // ErrLimited is what errors.Is finds in every refusal of a limiter.
@@ -24,7 +26,7 @@ func (e *LimitedError) Error() string {
 		text = "ratelimit " + e.Name + ": over the limit"
 	}
 	if wait := e.RetryAfter(); wait > 0 {
-		text += ", retry in " + readable(wait).String()
+		text += ", retry in " + refusal.Readable(wait)
 	}
 	return text
 }
@@ -46,12 +48,3 @@ func (e *LimitedError) Refused() bool { return true }
 
 // HTTPStatus is the status that says so: 429 Too Many Requests.
 func (e *LimitedError) HTTPStatus() int { return 429 }
-
-// readable rounds wait up to whole seconds, or to whole milliseconds below a second.
-func readable(wait time.Duration) time.Duration {
-	unit := time.Millisecond
-	if wait > time.Second {
-		unit = time.Second
-	}
-	return (wait + unit - 1).Truncate(unit)
-}

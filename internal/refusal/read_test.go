@@ -61,3 +61,18 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations, want 0", got)
 	}
 }
+
+func TestReadable(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		1:                         "1ms",
+		999 * time.Millisecond:    "999ms",
+		time.Second:               "1s",
+		time.Second + 1:           "2s",
+		90*time.Second - 1:        "1m30s",
+		20*time.Millisecond + 500: "21ms",
+	} {
+		if got := refusal.Readable(wait); got != want {
+			t.Errorf("Readable(%v) = %s, want %s", wait, got, want)
+		}
+	}
+}

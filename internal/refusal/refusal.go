@@ -43,3 +43,12 @@ func Status(err error) int {
 	}
 	return s.HTTPStatus()
 }
+
+// Readable is wait as errors say it, rounded up to whole seconds, or to whole milliseconds up to a second.
+func Readable(wait time.Duration) string {
+	unit := time.Millisecond
+	if wait > time.Second {
+		unit = time.Second
+	}
+	return (wait + unit - 1).Truncate(unit).String()
+}
