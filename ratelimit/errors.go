@@ -14,7 +14,7 @@ var ErrLimited = errors.New("ratelimit: over the limit")
 // same *LimitedError every time.
 type LimitedError struct {
 	Name string // of the Limit
-	Key  string // of the limiter in its [Group], if it is in one; not part of the text, for it may be a secret
+	Key  string // of the limiter in its [Group], if it has one; not part of the text, for it may be a secret
 
 	limiter *Limiter
 }

@@ -10,10 +10,10 @@ import (
 // A Group has a [Limiter] for each key, such as a tenant or an address, in bounded memory. Use [NewGroup] to make one;
 // it is safe for use by many goroutines at once.
 //
-// A limiter whose bucket is full again is as good as a new one, so when room is needed, such a one is forgotten: that of
-// a key that did not call for Burst/Rate seconds, or less if it called less. As long as there is none, all new keys
-// share one limiter besides. So a flood of keys cannot make the group forget who has used up a limit, nor touch a
-// key that it knows; but strangers in the flood are limited together.
+// A limiter whose bucket is full again is as good as a new one. So when room is needed, such a one is forgotten, and
+// those not asked for the longest are looked at first: a key that did not call for Burst/Rate seconds is one. As long as
+// none is found, new keys share one limiter besides. So a flood of keys cannot make the group forget who has used up
+// a limit, nor touch a key that it knows; but strangers in the flood are limited together.
 type Group struct {
 	limit  Limit
 	max    int

@@ -4,7 +4,8 @@
 // call takes one; in any stretch of time t, at most Burst + Rate·t calls are made. A call that finds no token is
 // refused at once, or waits for a bounded time if its [Limit] says so.
 //
-// Each process has buckets of its own: n processes with the same Limit make up to n times as many calls.
+// Each process has buckets of its own: n processes with the same Limit make up to n times as many calls. While a process
+// is frozen, its buckets fill all the same.
 //
 // Use [New] for one bucket that all calls share, and a [Group] for one bucket per key, such as a tenant or an address.
 package ratelimit

@@ -67,7 +67,7 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 	}
 	longest := l.limit.Wait
 	if deadline, ok := ctx.Deadline(); ok {
-		longest = min(longest, deadline.Sub(now)-1)
+		longest = min(longest, max(deadline.Sub(now), 1)-1) // with time left for the call
 	}
 	delay := l.lineUp(at, longest)
 	if delay == 0 {
@@ -81,7 +81,7 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
-		l.leaveWithout()
+		l.gaveUp()
 		return ctx.Err()
 	}
 	if delay := l.untilTurn(); delay > 0 {
@@ -90,11 +90,11 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			l.leaveWithout()
+			l.gaveUp()
 			return ctx.Err()
 		}
 	}
-	l.leaveWith()
+	l.served()
 	return nil
 }
 
@@ -125,15 +125,15 @@ func (l *Limiter) lineUp(at time.Time, longest time.Duration) time.Duration {
 	return delay
 }
 
-// leaveWith ends the caller's place in line: it takes its token along.
-func (l *Limiter) leaveWith() {
+// served is for the first in line, whose token has come.
+func (l *Limiter) served() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting--
 }
 
-// leaveWithout ends it too, and gives the token back.
-func (l *Limiter) leaveWithout() {
+// gaveUp is for who leaves the line without its token.
+func (l *Limiter) gaveUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting--

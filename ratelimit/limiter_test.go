@@ -212,6 +212,20 @@ func TestCancelledBeforeTheWait(t *testing.T) {
 	}
 }
 
+// longOver is a context whose deadline is over before anyone ended it.
+type longOver struct{ context.Context } //nolint:containedctx // it is a context
+
+func (longOver) Deadline() (time.Time, bool) { return time.Time{}, true }
+
+func TestDeadlineBeforeAllTime(t *testing.T) {
+	l := ratelimit.New(ratelimit.Limit{Rate: 1e-9, Burst: 1, Wait: math.MaxInt64})
+	for _, want := range []error{nil, ratelimit.ErrLimited} {
+		if err := l.Do(longOver{t.Context()}, succeed); !errors.Is(err, want) {
+			t.Errorf("Do = %v, want %v", err, want)
+		}
+	}
+}
+
 func TestFirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Limit{Rate: 10, Burst: 1, Wait: 350 * time.Millisecond})

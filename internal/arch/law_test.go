@@ -54,6 +54,7 @@ var forTests = map[string]string{
 	"go.uber.org/goleak":                         "finds goroutines that are left behind",
 	"pgregory.net/rapid":                         "draws cases for properties and models",
 	"github.com/aws/aws-lambda-go/lambda":        "is the runtime that handlers have to fit",
+	"github.com/aws/aws-lambda-go/lambdaurl":     "makes a Function URL of an http.Handler",
 	"github.com/aws/aws-lambda-go/lambdacontext": "is what handlers find in their context",
 	"github.com/aws/aws-lambda-go/events":        "has the types that handlers are written with",
 }
