@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -26,6 +27,14 @@ var payments = middleware.Join(
 func placeOrder(ctx context.Context, o Order) (Receipt, error) {
 	err := payments.Do(ctx, func(ctx context.Context) error { return charge(ctx, o) })
 	return Receipt{OrderID: o.ID}, err
+}
+
+// charge stands for the call to the payment service.
+func charge(ctx context.Context, o Order) error {
+	if o.ID == "" {
+		return retry.Permanent(errors.New("order without an ID")) // asking again would not help
+	}
+	return ctx.Err()
 }
 
 func main() {

@@ -16,8 +16,8 @@ func TestFunction(t *testing.T) {
 	f := lambdatest.New("orders", lambdatest.Config{})
 	defer f.Close()
 	for event, want := range map[string]string{
-		`{"ID":"7"}`:        `{"OrderID":"7"}`,
-		`{"ID":"declined"}`: `{"errorMessage":"card declined","errorType":"errorString"}`,
+		`{"ID":"7"}`: `{"OrderID":"7"}`,
+		`{}`:         `{"errorMessage":"order without an ID","errorType":"errorString"}`,
 	} {
 		result, err := f.Invoke(t.Context(), []byte(event))
 		if err != nil {
