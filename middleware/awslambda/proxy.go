@@ -18,19 +18,19 @@ type Response interface {
 	events.APIGatewayProxyResponse | events.APIGatewayV2HTTPResponse | events.ALBTargetGroupResponse | events.LambdaFunctionURLResponse
 }
 
-// Proxy returns h with policies around it, the first outermost, as [middleware.Wrap] does, for handlers that answer HTTP
-// requests. An error of such a handler, whatever it is, reaches the HTTP caller as a 502. With Proxy, an error that has
-// a method HTTPStatus() int, anywhere in its tree, becomes an answer with that status and no error: a limiter's refusal
-// 429, that of a breaker, a bulkhead 503, a timeout 504. That includes errors which h itself returns, such as the
-// refusal of a breaker around something it depends on. The answer has a Retry-After header where the time is known, is
-// not to be cached, and its body is a problem of RFC 9457 (application/problem+json) that names nothing from inside the
-// function. Every other error comes out as it is, and so does a panic that [middleware.Recover] made an error of.
+// Proxy returns h with policies around it, the first outermost, as [middleware.Wrap] does, for a handler of HTTP
+// requests. Whatever error such a handler returns, its caller gets a 502. Proxy makes an answer, without an error, of an
+// error in whose tree something has a method HTTPStatus() int that returns 400 to 599: the refusal of a limiter is
+// answered with 429, that of a breaker or a bulkhead with 503, a timeout with 504. So are errors that h itself returns,
+// such as the refusal of the breaker around what it depends on. The answer has a Retry-After header if the time is
+// known, is not to be cached, and its body is a problem of RFC 9457 (application/problem+json) that names nothing from
+// inside the function. Every other error comes out as it is, and so does a panic that [middleware.Recover] made an error
+// of.
 //
-// A response of h with a status of 500 or more is a failure to the policies, which see a [*StatusError], but it goes to
-// the caller as h returned it. Inside a retry, h is called again after one, whatever the request's method: retry around
-// h only if that is safe.
+// A response with a status of 500 or more is a failure to the policies, which see a [*StatusError], but goes to the
+// caller as h returned it. Inside a retry, h is called again after one, whatever the request's method is.
 //
-// For handlers that stream, put the policies around their http.Handler. Proxy panics if h or a policy is nil.
+// Proxy panics if h or a policy is nil.
 func Proxy[In any, Out Response](h middleware.Handler[In, Out], policies ...middleware.Policy) middleware.Handler[In, Out] {
 	if h == nil {
 		panic("awslambda: Proxy of a nil handler")

@@ -131,7 +131,7 @@ func TestProxy(t *testing.T) {
 	} {
 		for kind, handler := range kinds {
 			got, err := call(t, handler(func() (int, error) { return tt.status, tt.err }, tt.policies...), `{}`)
-			if err != tt.wantErr || !strings.Contains(got, tt.want) || err == nil && !strings.HasPrefix(got, `{"statusCode":`) {
+			if err != tt.wantErr || !strings.Contains(got, tt.want) || err == nil && !strings.HasPrefix(got, `{"statusCode":`) { //nolint:errorlint // the same value
 				t.Errorf("%s, %s: %s, %v; want %s, %v", tt.name, kind, got, err, tt.want, tt.wantErr)
 			}
 		}

@@ -26,39 +26,38 @@ func (f HandlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
 // Raw returns h with policies around it, the first outermost. Prefer [middleware.Wrap] around the typed function
-// wherever it can be had: what h answers leaves Raw as bytes, with a Content-Type of application/octet-stream, and a
-// stream only after its end.
+// wherever there is one: what passes through Raw is sent as application/octet-stream, and a stream only after its end.
 //
-// The answer is a copy, made before anyone else can write into the original: the Invoke of what lambda.NewHandler
-// returns hands out memory that the next invocation uses again. With many invocations at once
-// (AWS_LAMBDA_MAX_CONCURRENCY) a response that is ready to be encoded therefore waits until those encoded before it are
-// copied, which is when h.Invoke returns. That holds for wrappers around lambda.NewHandler too, if they pass their
-// context on and do not call it twice at the same time.
+// The answer is a copy, made before anyone else can write into the original, for the Invoke of a lambda.NewHandler
+// hands out memory that other invocations use again. Where a process takes several invocations at once
+// (AWS_LAMBDA_MAX_CONCURRENCY), a result therefore waits, before it is encoded, until those encoded before it are
+// copied, which is when their h.Invoke has returned. The same goes for wrappers around a lambda.NewHandler, provided
+// that they hand their context on and make no two calls of it at the same time for one invocation.
 //
 // Raw panics if h or a policy is nil.
 func Raw(h Handler, policies ...middleware.Policy) HandlerFunc {
 	if h == nil {
 		panic("awslambda: Raw of a nil handler")
 	}
-	var responses responses
+	var all responses
 	return middleware.Wrap(func(ctx context.Context, payload []byte) ([]byte, error) {
 		var r response
-		defer responses.release(&r)
+		defer all.release(&r)
 		ctx = handlertrace.NewContext(ctx, handlertrace.HandlerTrace{
-			ResponseEvent: func(context.Context, any) { responses.claim(&r) },
+			ResponseEvent: func(context.Context, any) { all.claim(&r) },
 		})
 		answer, err := h.Invoke(ctx, payload)
 		return bytes.Clone(answer), err
 	}, policies...)
 }
 
-// responses are those of one handler that are encoded and not copied yet.
+// The responses of one handler that are being encoded, or are encoded and not copied yet, are open.
 //
-// aws-lambda-go's handler takes a buffer from its pool before it calls the function, writes into it after, and has put
-// it back when Invoke returns. Between the function and the writing it fires handlertrace's ResponseEvent. Whoever waits
-// there for the responses that are open at that moment cannot write into one of their buffers. A response that opens
-// later is no danger: its buffer was not in the pool when ours was taken. So nothing is locked while others' code runs,
-// and nobody who waits is waited for.
+// aws-lambda-go takes a buffer from its pool before it calls the function, encodes the result into it after, and has put
+// it back when Invoke returns. Just before it encodes, it fires handlertrace's ResponseEvent. Whoever waits there for
+// the responses that are open at that moment cannot write into a buffer of theirs; and the buffer of one that opens
+// later was not in the pool when ours was taken. So no lock is held while others' code runs, and nobody who waits is
+// waited for.
 type responses struct {
 	mu   sync.Mutex
 	open []chan struct{} // each closed when its response is copied

@@ -276,7 +276,7 @@ func TestRawKeepsErrorAndNil(t *testing.T) {
 		}
 		return nil, nil
 	}), middleware.Timeout(time.Minute))
-	if answer, err := handler.Invoke(t.Context(), []byte("x")); string(answer) != "partial" || err != error(failed) {
+	if answer, err := handler.Invoke(t.Context(), []byte("x")); string(answer) != "partial" || err != error(failed) { //nolint:errorlint // the same value
 		t.Errorf("%q, %v", answer, err)
 	}
 	if answer, err := handler.Invoke(t.Context(), nil); answer != nil || err != nil {
@@ -302,7 +302,7 @@ func (h hasty) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if string(payload) != `"later"` {
 		return h.Handler.Invoke(ctx, payload)
 	}
-	go h.Handler.Invoke(ctx, payload) //nolint:errcheck // nobody is left to ask
+	go h.Handler.Invoke(ctx, payload)
 	return []byte("soon"), nil
 }
 

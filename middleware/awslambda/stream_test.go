@@ -23,7 +23,7 @@ import (
 // A stream reads five chunks for as long as the context of its call is open. If last is set, the third chunk comes when
 // that context is over.
 type stream struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // a stream goes on after its call
 	last bool
 	read int
 }

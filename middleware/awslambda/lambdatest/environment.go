@@ -4,20 +4,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
 // An environment is one process of a function and the Runtime API it talks to. Function.mu guards its fields but for
-// f, number and log.
+// f, number and output.
 type environment struct {
 	f      *Function
 	number int
-	log    tail
+	output output
 
 	cmd      *exec.Cmd              // nil until the process is started
 	coming   int                    // requests for an event which the new process has yet to make
@@ -28,6 +28,17 @@ type environment struct {
 	initErr  *Error                 // what it reported instead
 	inflight map[string]*invocation // by request id
 	conns    map[*conn]bool
+}
+
+func newEnvironment(f *Function, number int) *environment {
+	return &environment{
+		f:        f,
+		number:   number,
+		output:   output{to: f.log},
+		coming:   f.config.Concurrency,
+		inflight: map[string]*invocation{},
+		conns:    map[*conn]bool{},
+	}
 }
 
 // run is the life of the process.
@@ -41,6 +52,7 @@ func (e *environment) run() {
 	tooLate := time.AfterFunc(e.f.config.Init, e.tooLate)
 	cmd.Wait() //nolint:errcheck // the state has it
 	tooLate.Stop()
+	e.output.flush()
 	listener.Close() //nolint:errcheck // nobody is left to talk to
 	e.exit(cmd.ProcessState, nil)
 }
@@ -69,7 +81,8 @@ func (e *environment) start() (net.Listener, *exec.Cmd, error) {
 }
 
 func (e *environment) command(api string) (*exec.Cmd, error) {
-	config, cmd := e.f.config, (*exec.Cmd)(nil)
+	config := e.f.config
+	var cmd *exec.Cmd
 	if config.Command != nil {
 		cmd = config.Command()
 		cmd.Env = cmd.Environ()
@@ -96,24 +109,13 @@ func (e *environment) command(api string) (*exec.Cmd, error) {
 	}
 	cmd.Env = append(cmd.Env, config.Env...)
 	if cmd.Stdout == nil {
-		cmd.Stdout = e
+		cmd.Stdout = &e.output
 	}
 	if cmd.Stderr == nil {
-		cmd.Stderr = e
+		cmd.Stderr = &e.output
 	}
 	cmd.WaitDelay = time.Second // for what the process started and left behind with its stdout
 	return cmd, nil
-}
-
-// Write takes what the process writes.
-func (e *environment) Write(p []byte) (int, error) {
-	e.log.write(p)
-	if out := e.f.config.Log; out != nil {
-		e.f.logMu.Lock()
-		defer e.f.logMu.Unlock()
-		return out.Write(p)
-	}
-	return len(p), nil
 }
 
 // kill ends the process; exit follows. f.mu is held.
@@ -135,9 +137,8 @@ func (e *environment) tooLate() {
 
 // hand gives the process of c an event. f.mu is held.
 func (e *environment) hand(c *conn, inv *invocation) {
-	inv.env = e
-	inv.deadline = time.UnixMilli(time.Now().Add(e.f.config.Timeout).UnixMilli()) // as the function will read it
-	inv.timer = time.AfterFunc(time.Until(inv.deadline), func() {
+	inv.due = time.UnixMilli(time.Now().Add(e.f.config.Timeout).UnixMilli()) // as the function will read it
+	inv.timer = time.AfterFunc(time.Until(inv.due), func() {
 		e.f.mu.Lock()
 		defer e.f.mu.Unlock()
 		e.timeout(inv)
@@ -149,7 +150,9 @@ func (e *environment) hand(c *conn, inv *invocation) {
 		e.frozen = false
 		thaw(e.cmd.Process)
 	}
-	e.f.wg.Go(func() { c.respond(200, inv.header(), inv.Payload) })
+	e.f.wg.Go(func() {
+		c.respond(http.StatusOK, inv.header(), inv.Payload) //nolint:errcheck // the process that hung up will exit
+	})
 }
 
 // next takes the process's request for an event, which on the only thread of a process means that it is through with
@@ -191,7 +194,7 @@ func (e *environment) answer(id string, fill func(*Result)) {
 	if inv == nil {
 		return
 	}
-	if !inv.answered && !time.Now().Before(inv.deadline) {
+	if !inv.answered && !time.Now().Before(inv.due) {
 		e.timeout(inv)
 	}
 	if !inv.answered {
@@ -215,14 +218,19 @@ func (e *environment) timeout(inv *invocation) {
 		e.kill()
 		return
 	}
-	inv.result.Log = e.log.String()
-	inv.end() // it stays in flight: its answer is still to come
+	e.settle(inv) // it stays in flight: its answer is still to come
 }
 
 // end is the end of an invocation in which the process has no more part. f.mu is held.
 func (e *environment) end(inv *invocation) {
 	delete(e.inflight, inv.ID)
-	inv.result.Log = e.log.String()
+	if !inv.over {
+		e.settle(inv)
+	}
+}
+
+func (e *environment) settle(inv *invocation) {
+	inv.result.Log = e.output.String()
 	inv.end()
 }
 
@@ -255,6 +263,9 @@ func (e *environment) exit(state *os.ProcessState, err error) {
 		e.inflight[inv.ID] = inv
 	}
 	for _, inv := range e.inflight {
+		if inv.over {
+			continue
+		}
 		inv.result.Exit = state
 		switch {
 		case inv.answered || err != nil:
@@ -270,28 +281,7 @@ func (e *environment) exit(state *os.ProcessState, err error) {
 		default:
 			inv.fail(Exited, "Runtime exited with error: %v", state)
 		}
-		e.end(inv)
+		e.settle(inv)
 	}
 	f.dispatch()
-}
-
-// A tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	last []byte
-}
-
-const tailLength = 16 << 10
-
-func (t *tail) write(p []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.last = append(t.last, p...)
-	t.last = t.last[max(len(t.last)-tailLength, 0):]
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.last)
 }

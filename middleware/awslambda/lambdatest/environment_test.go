@@ -40,7 +40,7 @@ func TestCloseWhileAProcessStarts(t *testing.T) {
 	f.dispatch()
 	f.mu.Unlock()
 	f.wg.Wait() // for an hour, if nobody killed the process
-	if inv.err != ErrClosed {
+	if !errors.Is(inv.err, ErrClosed) {
 		t.Errorf("err = %v, want ErrClosed", inv.err)
 	}
 }
@@ -48,9 +48,9 @@ func TestCloseWhileAProcessStarts(t *testing.T) {
 // An answer that was sent after the deadline may arrive before the timer has fired.
 func TestLateAnswer(t *testing.T) {
 	f := New("late", Config{Concurrency: 2, Timeout: 2 * time.Second})
-	e := &environment{f: f, inflight: map[string]*invocation{}}
+	e := newEnvironment(f, 1)
 	inv := newInvocation("late", Request{ID: "1"})
-	inv.deadline = time.Now()
+	inv.due = time.Now()
 	e.inflight["1"] = inv
 	e.answer("1", func(*Result) { t.Error("the answer counts") })
 	<-inv.done
@@ -61,7 +61,7 @@ func TestLateAnswer(t *testing.T) {
 
 func TestForgetsClosedConnection(t *testing.T) {
 	f := New("fickle", Config{})
-	e := &environment{f: f, conns: map[*conn]bool{}}
+	e := newEnvironment(f, 1)
 	ours, theirs := net.Pipe()
 	c := &conn{ours, e}
 	served := make(chan struct{})
@@ -81,7 +81,8 @@ func TestForgetsClosedConnection(t *testing.T) {
 
 func TestForgetsDeadProcess(t *testing.T) {
 	f := New("dead", Config{})
-	e := &environment{f: f, ready: true}
+	e := newEnvironment(f, 1)
+	e.ready = true
 	f.envs[e] = true
 	f.idle = []*conn{{env: e}}
 	e.exit(nil, nil)

@@ -1,6 +1,7 @@
 package lambdatest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,9 @@ type Config struct {
 	// on. It needs a Unix system.
 	Freeze bool
 
-	Log io.Writer // if not nil, gets everything that the processes write to stdout and stderr
+	// Log gets all that the processes write to stdout and stderr, in whole lines, from one of them at a time. Nil is for
+	// no log.
+	Log io.Writer
 }
 
 // A Function is a Lambda function whose environments are processes of this machine. It may be used concurrently. Nothing
@@ -48,7 +51,7 @@ type Function struct {
 	name   string
 	config Config
 	wg     sync.WaitGroup
-	logMu  sync.Mutex // for writing to config.Log
+	log    io.Writer // of config; may be nil
 
 	mu      sync.Mutex
 	queue   []*invocation // waiting for a process
@@ -71,15 +74,15 @@ func New(name string, config Config) *Function {
 	case config.Freeze && !canFreeze:
 		panic("lambdatest: Freeze needs a Unix system")
 	}
-	if config.Timeout == 0 {
-		config.Timeout = 3 * time.Second
+	config.Timeout = cmp.Or(config.Timeout, 3*time.Second)
+	config.Init = cmp.Or(config.Init, 10*time.Second)
+	config.Environments = cmp.Or(config.Environments, 1)
+	config.Concurrency = cmp.Or(config.Concurrency, 1)
+	f := &Function{name: name, config: config, envs: map[*environment]bool{}}
+	if config.Log != nil {
+		f.log = &shared{w: config.Log}
 	}
-	if config.Init == 0 {
-		config.Init = 10 * time.Second
-	}
-	config.Environments = max(config.Environments, 1)
-	config.Concurrency = max(config.Concurrency, 1)
-	return &Function{name: name, config: config, envs: map[*environment]bool{}}
+	return f
 }
 
 // Invoke sends the function an event and waits for what comes of it.
@@ -148,20 +151,8 @@ func (f *Function) dispatch() {
 	}
 	for ; unmet > 0 && len(f.envs) < f.config.Environments && !f.closed; unmet -= f.config.Concurrency {
 		f.started++
-		e := &environment{f: f, number: f.started, coming: f.config.Concurrency, inflight: map[string]*invocation{}, conns: map[*conn]bool{}}
+		e := newEnvironment(f, f.started)
 		f.envs[e] = true
 		f.wg.Go(e.run)
 	}
-}
-
-// end lets the caller of Send go. The mutex of its function is held.
-func (inv *invocation) end() {
-	if inv.over {
-		return
-	}
-	inv.over = true
-	if inv.timer != nil {
-		inv.timer.Stop()
-	}
-	close(inv.done)
 }

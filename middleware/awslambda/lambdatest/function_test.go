@@ -448,11 +448,11 @@ func TestClose(t *testing.T) {
 	}
 	f.Close()
 	for range 2 {
-		if err := <-errs; err != lambdatest.ErrClosed {
+		if err := <-errs; !errors.Is(err, lambdatest.ErrClosed) {
 			t.Errorf("err = %v, want ErrClosed", err)
 		}
 	}
-	if _, err := f.Invoke(t.Context(), event); err != lambdatest.ErrClosed {
+	if _, err := f.Invoke(t.Context(), event); !errors.Is(err, lambdatest.ErrClosed) {
 		t.Errorf("err = %v, want ErrClosed", err)
 	}
 }
