@@ -9,25 +9,25 @@ import (
 	"github.com/seawall-go/seawall/middleware"
 )
 
-// Middleware returns what puts policies around a handler, the first outermost. It has the shape that chi's Use and
-// alice.New take.
+// Middleware returns a function that puts policies around a handler, the first outermost. It has the shape that chi's
+// Use and alice.New take. Each request is one call:
 //
-// The policies get the context of the request, and the handler's request carries theirs. For them the handler has failed
-// if it writes a status of 500 or above, but for 501, or panics, or if it returns without having written after its
-// context ended; the latter is not an empty 200. What the handler writes goes out as it is, at once, through a writer
-// that has the Flusher, Hijacker, Pusher and io.ReaderFrom of the server's, those it has, and its
-// [http.ResponseController].
-//
-// If the handler has written nothing, the error of the policies is the answer, see [Error]; a [middleware.PanicError]
-// is 500. If it has written, nothing is added: a late response is a response. If it has written and then panicked,
-// the connection is aborted even under [middleware.Recover], so that nobody takes half a response for a whole one.
-// A panic with [http.ErrAbortHandler] is not for policies to recover, they see it as an error; the connection is
-// aborted as without them.
+//   - The policies get the request's context, and the handler gets the request with theirs.
+//   - For the policies the handler fails if it writes a status of 500 or above, other than 501, if it panics, or if its
+//     context ends and it returns without having written. The last is not taken for an empty 200.
+//   - What the handler writes goes out at once and as it is. Its writer is a Flusher, Hijacker, Pusher or io.ReaderFrom
+//     if the server's is, and works with [http.ResponseController].
+//   - If the handler has written nothing, an error of the policies is answered as [Error] does it.
+//   - If the handler has written, nothing is added, whatever the policies say. A late response is a response.
+//   - If it has written and then panics, the connection is aborted, even under [middleware.Recover]: half a response
+//     must not look like a whole one.
+//   - A panic with [http.ErrAbortHandler] aborts the connection, as it does without policies, which see it as an error
+//     and cannot recover it.
 //
 // A timeout here is cooperative, as everywhere: a handler that is deaf to its context is waited for.
 //
-// Middleware panics if a policy makes calls more than once: use [Buffered] for those. A policy that hides it, such as a
-// [middleware.PolicyFunc], gets an error instead of a second call.
+// Middleware panics if a policy says that it makes calls more than once: use [Buffered] for those. A policy that hides
+// it, such as a [middleware.PolicyFunc], gets an error instead of a second call.
 func Middleware(policies ...middleware.Policy) func(http.Handler) http.Handler {
 	checkServer("Middleware", policies)
 	for i, p := range policies {

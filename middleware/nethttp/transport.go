@@ -25,16 +25,16 @@ import (
 // A request is sent more than once only if it is safe or idempotent, which is to say GET, HEAD, OPTIONS, TRACE, PUT,
 // DELETE, or with the header field Idempotency-Key or X-Idempotency-Key, and if it has no body or a GetBody, as
 // [http.NewRequest] makes one for a buffer or a string. For all others the first attempt is the last, whatever the
-// policies want. What one attempt got is read up, if it is short, and closed before the next, so that the connection
-// is used again.
+// policies want. The response to an attempt that is repeated is drained, if that is quick, and closed, so that the next
+// one finds the connection free.
 //
 // The time that a [middleware.Timeout] gives runs until the end of the response's body: reading it fails with
-// [context.DeadlineExceeded] when it is over. Everything else ends with the header. A bulkhead, for one, does not count
-// the bodies that are still being read.
+// [context.DeadlineExceeded] when it is over. For all other policies the call ends with the response's header; a
+// bulkhead does not count the bodies that are still being read.
 //
 // If the last use was more than 30 seconds ago, idle connections are closed before a request is sent, for the process
-// may have been frozen since, as on Lambda, and their other ends gone. Most servers and load balancers keep them for a
-// minute or more; a new connection now and then is cheaper than a request that fails and cannot be repeated.
+// may have been frozen since, as on Lambda, and their other ends gone. Load balancers and most servers keep them for a
+// minute or more; a new connection now and then costs less than a request that fails and cannot be repeated.
 func Transport(base http.RoundTripper, policies ...middleware.Policy) http.RoundTripper {
 	check("Transport", policies)
 	if base == nil {

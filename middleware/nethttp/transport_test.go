@@ -558,7 +558,7 @@ func TestTransportTimeoutInTheBody(t *testing.T) {
 		<-release
 	}))
 	defer close(release)
-	response, err := over(t, middleware.Timeout(50*time.Millisecond)).Get(server.URL)
+	response, err := over(t, middleware.Timeout(300*time.Millisecond)).Get(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
