@@ -24,7 +24,7 @@ func deaf(_ context.Context, do string) (string, error) {
 }
 
 func serveDeaf() {
-	const reserve = 400 * time.Millisecond
+	const reserve = time.Second
 	lambdatest.Serve("deaf", func() { lambda.StartHandlerFunc(deaf) })
 	lambdatest.Serve("deaf, reserve", func() { lambda.StartHandlerFunc(middleware.Wrap(deaf, middleware.Reserve(reserve))) })
 	lambdatest.Serve("deaf, abandon", func() { lambda.StartHandlerFunc(middleware.Abandon(deaf, reserve)) })
@@ -41,7 +41,7 @@ func TestAbandon(t *testing.T) {
 		{"deaf, raw, abandon", "TimeoutError"},
 	} {
 		t.Run(tt.function, func(t *testing.T) {
-			f := newFunction(t, tt.function, lambdatest.Config{Timeout: time.Second})
+			f := newFunction(t, tt.function, lambdatest.Config{Timeout: 1500 * time.Millisecond})
 			result := invoke(t, f, "hang")
 			if result.Err == nil || result.Err.Type != tt.errorType {
 				t.Errorf("Err = %v, want %s", result.Err, tt.errorType)

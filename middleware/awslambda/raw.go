@@ -57,7 +57,7 @@ func Raw(h Handler, policies ...middleware.Policy) HandlerFunc {
 // it back when Invoke returns. Just before it encodes, it fires handlertrace's ResponseEvent. Whoever waits there for
 // the responses that are open at that moment cannot write into a buffer of theirs; and the buffer of one that opens
 // later was not in the pool when ours was taken. So no lock is held while others' code runs, and nobody who waits is
-// waited for.
+// waited for. A function without a result fires nothing, but whoever writes for it writes the same null.
 type responses struct {
 	mu   sync.Mutex
 	open []chan struct{} // each closed when its response is copied

@@ -95,7 +95,7 @@ func serveStreams() {
 	lambdatest.Serve("stream of a type", func() { lambda.Start(middleware.Wrap(readFile, streamPolicies()...)) })
 	lambdatest.Serve("stream, abandon", func() { lambda.StartHandlerFunc(middleware.Abandon(readStream, time.Second)) })
 	lambdatest.Serve("stream, short timeout", func() {
-		lambda.StartHandlerFunc(middleware.Wrap(readStream, middleware.Timeout(100*time.Millisecond)))
+		lambda.StartHandlerFunc(middleware.Wrap(readStream, middleware.Timeout(time.Second)))
 	})
 	lambdatest.Serve("stream, naive timeout", func() {
 		lambda.StartHandlerFunc(func(ctx context.Context, do string) (io.Reader, error) {

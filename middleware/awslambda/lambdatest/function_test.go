@@ -102,8 +102,8 @@ func TestFailures(t *testing.T) {
 		{"panic", "mineError", "no hope", 1},
 		{"crash", lambdatest.Exited, "Runtime exited with error: exit status 2", 2},
 		{"quit", lambdatest.Exited, "Runtime exited with error: exit status 0", 0},
-		{"hang", lambdatest.TimedOut, "Task timed out after 0.30 seconds", -1},
-		{"wait", lambdatest.TimedOut, "Task timed out after 0.30 seconds", -1},
+		{"hang", lambdatest.TimedOut, "Task timed out after 1.00 seconds", -1},
+		{"wait", lambdatest.TimedOut, "Task timed out after 1.00 seconds", -1},
 	} {
 		t.Run(tt.do, func(t *testing.T) {
 			config := lambdatest.Config{Timeout: time.Minute}
@@ -173,7 +173,7 @@ func TestBadStart(t *testing.T) {
 		function, errorType, message, log string
 		config                            lambdatest.Config
 	}{
-		{function: "stuck", errorType: lambdatest.TimedOut, message: "stuck did not ask for its first event within 300ms", config: lambdatest.Config{Init: soon}},
+		{function: "stuck", errorType: lambdatest.TimedOut, message: "stuck did not ask for its first event within 200ms", config: lambdatest.Config{Init: 200 * time.Millisecond}},
 		{function: "stillborn", errorType: lambdatest.Exited, message: "Runtime exited before it asked for its first event: exit status 7", log: "no database"},
 		{function: "sorry", errorType: "Config.Missing", message: "no table"},
 		{function: "nobody", errorType: lambdatest.Exited, message: "exit status 2", log: `call lambdatest.Serve("nobody", ...) first`},

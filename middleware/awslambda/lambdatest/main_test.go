@@ -179,4 +179,4 @@ func otherProgram(name string, args ...string) func() *exec.Cmd {
 	return func() *exec.Cmd { return exec.Command(name, args...) }
 }
 
-const soon = 300 * time.Millisecond // for what has to time out
+const soon = time.Second // for what has to time out, among others that must not
