@@ -232,8 +232,8 @@ func TestRequestIsNotCopiedWithoutNeed(t *testing.T) {
 
 // A sliceContext cannot be compared.
 type sliceContext struct {
-	context.Context
-	_ []int
+	context.Context //nolint:containedctx // it is a context
+	_               []int
 }
 
 func TestContextThatCannotBeCompared(t *testing.T) {
