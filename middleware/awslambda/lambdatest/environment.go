@@ -64,6 +64,9 @@ func (e *environment) start() (net.Listener, *exec.Cmd, error) {
 		return nil, nil, err
 	}
 	cmd, err := e.command(listener.Addr().String())
+	if err == nil && cmd.Stdin == nil {
+		_, err = cmd.StdinPipe() // ends when this process does, which Serve looks for
+	}
 	if err == nil {
 		err = cmd.Start()
 	}

@@ -26,6 +26,16 @@ func TestNoMoreProcessesThanNeeded(t *testing.T) {
 	f.mu.Unlock()
 }
 
+// A function does not outlive the process that started it, even if that one had no time to call Close.
+func TestParentIsGone(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), marker+"=stuck")
+	cmd.Stdin = strings.NewReader("") // is at its end
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func TestCloseWhileAProcessStarts(t *testing.T) {
 	var f *Function
 	f = New("stuck", Config{Init: time.Hour, Env: []string{marker + "=stuck"}, Command: func() *exec.Cmd {
