@@ -2,6 +2,7 @@ package lambdatest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -31,4 +32,19 @@ func Example() {
 	// Output:
 	// "hello Ada", cold start: true
 	// UnmarshalTypeError
+}
+
+func ExampleFunction_Send() {
+	f := lambdatest.New("seen", lambdatest.Config{}) // answers with what it sees of its invocation
+	defer f.Close()
+
+	result, err := f.Send(context.Background(), lambdatest.Request{Payload: []byte(`{}`), TenantID: "acme"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var seen struct{ Tenant string }
+	err = json.Unmarshal(result.Payload, &seen)
+	fmt.Println(seen.Tenant, err)
+	// Output: acme <nil>
 }
