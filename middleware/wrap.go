@@ -70,6 +70,7 @@ type frame[In, Out any] struct {
 	running atomic.Int32
 	in      In
 	out     Out
+	stream  io.Closer // out, if it is a stream that can be closed
 }
 
 func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool) *frame[In, Out] {
@@ -91,28 +92,39 @@ func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error,
 	out = f.out
 	var noIn In
 	var noOut Out
-	f.in, f.out = noIn, noOut
+	f.in, f.out, f.stream = noIn, noOut, nil
 	return out, err, true
 }
 
 func (f *frame[In, Out]) call(ctx context.Context) error {
 	f.running.Add(1)
+	if f.streams {
+		f.discard(ctx)
+	}
 	out, err := f.handler(ctx, f.in)
 	f.out = out
-	if f.streams {
-		f.hold(ctx, out)
+	if f.streams && err == nil {
+		f.keep(ctx, out)
 	}
 	f.running.Add(-1) // not deferred: the frame of a panicked call is not used again
 	return err
 }
 
-// hold keeps the contexts of the call open if its result is a stream. A stream of an earlier attempt ends here.
-func (f *frame[In, Out]) hold(ctx context.Context, out Out) {
-	h := scope.Held(ctx)
-	h.End()
+// keep leaves the context of the call open if out is a stream.
+func (f *frame[In, Out]) keep(ctx context.Context, out Out) {
 	if _, ok := any(out).(io.Reader); ok {
-		h.Open()
+		f.stream, _ = any(out).(io.Closer)
+		scope.Held(ctx).Open()
 	}
+}
+
+// discard ends the stream of an earlier attempt, which nobody will read.
+func (f *frame[In, Out]) discard(ctx context.Context) {
+	if f.stream != nil {
+		_ = f.stream.Close()
+		f.stream = nil
+	}
+	scope.Held(ctx).End()
 }
 
 // mayStream reports whether a value of type t can be an io.Reader.

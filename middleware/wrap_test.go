@@ -309,6 +309,37 @@ func TestStreamOutlivesTheTimeout(t *testing.T) {
 	})
 }
 
+// closing is a stream that knows whether it was closed.
+type closing struct {
+	pipe
+
+	closed bool
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
+func TestDiscardedStreamIsClosed(t *testing.T) {
+	var attempts []*closing
+	h := middleware.Wrap(func(ctx context.Context, _ int) (*closing, error) {
+		attempts = append(attempts, &closing{pipe: pipe{ctx: ctx}})
+		return attempts[len(attempts)-1], nil
+	}, repeatOnce, middleware.Timeout(time.Minute))
+	if out, err := h(t.Context(), 0); out != attempts[1] || err != nil || out.closed || out.ctx.Err() != nil {
+		t.Errorf("the last attempt's stream: %+v, %v", out, err)
+	}
+	if first := attempts[0]; !first.closed || first.ctx.Err() == nil {
+		t.Errorf("the first attempt's stream was left: closed %v, context %v", first.closed, first.ctx.Err())
+	}
+	if _, err := middleware.Wrap(func(context.Context, int) (*closing, error) { return nil, errors.New("boom") }, repeatOnce)(t.Context(), 0); err == nil {
+		t.Error("no error")
+	}
+}
+
+var repeatOnce = middleware.PolicyFunc(func(ctx context.Context, call do) error {
+	_ = call(ctx)
+	return call(ctx)
+})
+
 func TestStreamEndsWithTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := middleware.Wrap(func(ctx context.Context, _ int) (io.Reader, error) { return &pipe{ctx, []string{"late"}}, nil },
