@@ -98,6 +98,7 @@ func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error,
 
 func (f *frame[In, Out]) call(ctx context.Context) error {
 	f.running.Add(1)
+	defer f.running.Add(-1)
 	if f.streams {
 		f.discard(ctx)
 	}
@@ -106,7 +107,6 @@ func (f *frame[In, Out]) call(ctx context.Context) error {
 	if f.streams && err == nil {
 		f.keep(ctx, out)
 	}
-	f.running.Add(-1) // not deferred: the frame of a panicked call is not used again
 	return err
 }
 

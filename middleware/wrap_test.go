@@ -169,7 +169,7 @@ func TestAbandonedCallTouchesNoOther(t *testing.T) {
 	})
 }
 
-func TestPanickedFrameIsNotUsedAgain(t *testing.T) {
+func TestPanickedFrameIsClean(t *testing.T) {
 	h := middleware.Wrap(func(_ context.Context, in int) (int, error) {
 		if in == 1 {
 			panic("one")
@@ -183,6 +183,20 @@ func TestPanickedFrameIsNotUsedAgain(t *testing.T) {
 		if out, err := h(t.Context(), 2); out != 2 || err != nil {
 			t.Fatalf("the call after it returned %d, %v", out, err)
 		}
+	}
+}
+
+// The result of an attempt counts, also after one that panicked.
+func TestResultAfterAPanickedAttempt(t *testing.T) {
+	calls := 0
+	h := middleware.Wrap(func(_ context.Context, in int) (int, error) {
+		if calls++; calls == 1 {
+			panic("once")
+		}
+		return in, nil
+	}, repeatOnce, middleware.Recover{})
+	if out, err := h(t.Context(), 7); out != 7 || err != nil || calls != 2 {
+		t.Errorf("got %d, %v after %d calls", out, err, calls)
 	}
 }
 
