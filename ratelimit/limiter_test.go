@@ -218,12 +218,14 @@ type longOver struct{ context.Context } //nolint:containedctx // it is a context
 func (longOver) Deadline() (time.Time, bool) { return time.Time{}, true }
 
 func TestDeadlineBeforeAllTime(t *testing.T) {
-	l := ratelimit.New(ratelimit.Limit{Rate: 1e-9, Burst: 1, Wait: math.MaxInt64})
-	for _, want := range []error{nil, ratelimit.ErrLimited} {
-		if err := l.Do(longOver{t.Context()}, succeed); !errors.Is(err, want) {
-			t.Errorf("Do = %v, want %v", err, want)
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Limit{Rate: 1, Burst: 1, Wait: math.MaxInt64})
+		for _, want := range []error{nil, ratelimit.ErrLimited} {
+			if err := l.Do(longOver{t.Context()}, succeed); !errors.Is(err, want) {
+				t.Errorf("Do = %v, want %v", err, want)
+			}
 		}
-	}
+	})
 }
 
 func TestFirstComeFirstServed(t *testing.T) {
