@@ -26,16 +26,17 @@ func bare() {
 
 // guarded is the same function with Seawall. Its times are short because the outage is: think of minutes for seconds.
 func guarded() {
-	client := &http.Client{Transport: nethttp.Transport(nil, // around a request, the first outermost
-		retry.Policy{Cap: 100 * time.Millisecond},
-		breaker.New(breaker.Config{Name: "payments", OpenFor: 250 * time.Millisecond, MaxOpenFor: -1}),
+	payments := breaker.New(breaker.Config{Name: "payments", OpenFor: 250 * time.Millisecond, MaxOpenFor: -1})
+	client := &http.Client{Transport: nethttp.Transport(nil,
+		retry.Policy{Cap: 100 * time.Millisecond}, // the outermost: each attempt goes through the ones below
+		payments,
 		ratelimit.New(ratelimit.PerSecond(25, 10)),
 		middleware.Timeout(200*time.Millisecond),
 	)}
-	lambda.Start(awslambda.Proxy(shop{client}.checkout, // makes refusals answers: 429, 503, 504
+	lambda.Start(awslambda.Proxy(shop{client}.checkout, // refusals become answers: 429, 503, 504
 		middleware.Observe(note),
 		middleware.Recover{},
-		middleware.Reserve(500*time.Millisecond), // to answer before Lambda ends the function
+		middleware.Reserve(500*time.Millisecond), // an answer before Lambda ends the function
 	))
 }
 

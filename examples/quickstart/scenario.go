@@ -28,7 +28,7 @@ var full = scenario{
 		{name: "stalls", lasts: 3250 * ms, takes: 4000 * ms},
 		{name: "fails", lasts: 1000 * ms, fails: 1},
 		{name: "limps", lasts: 1250 * ms, takes: 15 * ms, fails: 0.25},
-		{name: "well", lasts: 1000 * ms, takes: 15 * ms},
+		{name: "well", lasts: 750 * ms, takes: 15 * ms},
 	},
 	rate: 50, surge: 100, from: 500 * ms, to: 5000 * ms,
 	environments: 24,

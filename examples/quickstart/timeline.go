@@ -81,6 +81,9 @@ func (v *variant) open(width time.Duration) []int {
 func (t *trial) remarks(out io.Writer) {
 	j := &t.with.journal
 	fmt.Fprintf(out, `
+Nothing serves a card order while the payment service is down. What policies change is what becomes
+of all other orders, how soon a customer knows, and what is left standing.
+
 The policies noticed %d timeouts, %d retries and %d calls given up after their last attempt. They
 refused %d calls while a breaker was open, %d over the rate limit, and %d for want of time.
 `, j.count("timeout", "timeout"), j.count("retry", "retry"), j.count("retry", "give_up"),
