@@ -27,7 +27,10 @@
 // Handler: [Abandon], [Fallback].
 package middleware
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // A Handler is a typed function that can be wrapped: a Lambda handler of any event type, or any other function of one
 // argument. It is an alias, for lambda.StartHandlerFunc takes plain functions only.
@@ -42,8 +45,8 @@ func Chain[In, Out any](h Handler[In, Out], layers ...Middleware[In, Out]) Handl
 	if h == nil {
 		panic("middleware: Chain of a nil handler")
 	}
-	for i := len(layers) - 1; i >= 0; i-- {
-		h = layers[i](h)
+	for _, layer := range slices.Backward(layers) {
+		h = layer(h)
 	}
 	return h
 }

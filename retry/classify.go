@@ -18,7 +18,7 @@ const (
 )
 
 func (p *Policy) class(err error) Class {
-	if r, ok := err.(interface{ Refused() bool }); ok && r.Refused() && p.Classify == nil { //nolint:errorlint // the common case first
+	if r, ok := err.(interface{ Refused() bool }); ok && r.Refused() && p.Classify == nil {
 		return p.ofRefusal(err)
 	}
 	if _, ok := errors.AsType[*permanentError](err); ok {
