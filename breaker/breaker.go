@@ -123,7 +123,7 @@ func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) erro
 // come to probe.
 func (b *Breaker) State() State {
 	p := b.phase.Load()
-	if p.state == Open && p.refusal.RetryAfter() == 0 {
+	if p.state == Open && p.refusal.left() == 0 {
 		return HalfOpen
 	}
 	return p.state
@@ -133,7 +133,7 @@ func (b *Breaker) State() State {
 // phase after; if it is the first of that phase, before is the one that it ended.
 func (b *Breaker) probe(ctx context.Context, p *phase) (before, after *phase, refusal *OpenError) {
 	if p.state == Open {
-		if wait := p.refusal.RetryAfter(); wait > 0 {
+		if wait := p.refusal.left(); wait > 0 {
 			return p, p, b.refuse(ctx, p.refusal, wait)
 		}
 	}
@@ -148,7 +148,7 @@ func (b *Breaker) probe(ctx context.Context, p *phase) (before, after *phase, re
 	if after != before {
 		b.emit(ctx, before, after)
 	}
-	wait := after.refusal.RetryAfter()
+	wait := after.refusal.left()
 	if after.state == Open && wait == 0 {
 		time.Sleep(2 * time.Nanosecond) // frozen since it opened, the machine's clock has yet to move
 		return b.probe(ctx, after)
@@ -161,7 +161,7 @@ func (b *Breaker) enter(p *phase) (*phase, bool) {
 	if p.state == Closed {
 		return p, true
 	}
-	if p.state == Open && p.refusal.RetryAfter() > 0 {
+	if p.state == Open && p.refusal.left() > 0 {
 		return p, false
 	}
 	done, err := b.machine.Allow()

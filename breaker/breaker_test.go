@@ -384,8 +384,8 @@ func TestFreeze(t *testing.T) {
 			b := opened(t, breaker.Config{})
 			refusal := refused(t, b)
 			freeze(t)
-			if wait := refusal.RetryAfter(); wait != 0 {
-				t.Errorf("after an hour RetryAfter = %v, want 0", wait)
+			if wait := refusal.RetryAfter(); wait != 1 {
+				t.Errorf("after an hour RetryAfter = %v, want 1ns", wait)
 			}
 			want(t, b, breaker.HalfOpen)
 			if err := b.Do(t.Context(), succeed); err != nil {
@@ -465,8 +465,8 @@ func TestOpenError(t *testing.T) {
 			t.Errorf("RetryAfter = %v, want what is left", wait)
 		}
 		time.Sleep(time.Hour)
-		if got, want := open.Error(), "breaker payments: open"; got != want || open.RetryAfter() != 0 {
-			t.Errorf("Error() = %q, RetryAfter() = %v, want %q, 0", got, open.RetryAfter(), want)
+		if got, want := open.Error(), "breaker payments: open"; got != want || open.RetryAfter() != 1 {
+			t.Errorf("Error() = %q, RetryAfter() = %v, want %q, 1ns", got, open.RetryAfter(), want)
 		}
 
 		probe := start(b)

@@ -26,15 +26,18 @@ func (e *OpenError) Error() string {
 	if e.Name != "" {
 		text = "breaker " + e.Name + ": open"
 	}
-	if wait := e.RetryAfter(); wait > 0 {
+	if wait := e.left(); wait > 0 {
 		text += ", retry in " + refusal.Readable(wait)
 	}
 	return text
 }
 
-// RetryAfter is how long from now the breaker stays open; then it lets a probe through. When the refusal came from a
-// half-open breaker nobody can tell how long the probes will take, and RetryAfter is a tenth of Config.OpenFor.
-func (e *OpenError) RetryAfter() time.Duration {
+// RetryAfter is how long from now the breaker stays open; then it lets a probe through. When that time is over it is a
+// nanosecond: zero would say that nobody knows. When the refusal came from a half-open breaker nobody can tell how long
+// the probes will take, and RetryAfter is a tenth of Config.OpenFor.
+func (e *OpenError) RetryAfter() time.Duration { return max(e.left(), 1) }
+
+func (e *OpenError) left() time.Duration {
 	if e.since.IsZero() {
 		return e.wait
 	}

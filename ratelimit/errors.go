@@ -25,19 +25,19 @@ func (e *LimitedError) Error() string {
 	if e.Name != "" {
 		text = "ratelimit " + e.Name + ": over the limit"
 	}
-	if wait := e.RetryAfter(); wait > 0 {
+	if wait := e.RetryAfter(); wait > 1 {
 		text += ", retry in " + refusal.Readable(wait)
 	}
 	return text
 }
 
 // RetryAfter is how long from now the next token comes, to the nanosecond: then, unless others are faster, a call is
-// let through. It is zero if a token is there.
+// let through. If a token is there by now it is a nanosecond: zero would say that nobody knows.
 func (e *LimitedError) RetryAfter() time.Duration {
 	if e.limiter == nil {
 		return 0
 	}
-	return e.limiter.untilToken(e.limiter.now())
+	return max(e.limiter.untilToken(e.limiter.now()), 1)
 }
 
 // Is reports whether target is [ErrLimited].

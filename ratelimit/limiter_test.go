@@ -118,7 +118,7 @@ func TestRefusal(t *testing.T) {
 			{0, 1500 * time.Millisecond, "ratelimit search: over the limit, retry in 2s"},
 			{500 * time.Millisecond, time.Second, "ratelimit search: over the limit, retry in 1s"},
 			{987654321, 12345679, "ratelimit search: over the limit, retry in 13ms"},
-			{12345679, 0, "ratelimit search: over the limit"},
+			{12345679, 1, "ratelimit search: over the limit"},
 		} {
 			time.Sleep(test.sleep)
 			if got, _ := refusal.After(err); got != test.after {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/internal/event"
+	"github.com/seawall-go/seawall/middleware"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 )
 
@@ -134,6 +136,24 @@ func TestRegression_JitterStaysBelowTheCap(t *testing.T) {
 			if e.Wait > time.Second {
 				t.Fatalf("wait of %v", e.Wait)
 			}
+		}
+	})
+}
+
+// A refusal counts down. One whose time was over in the moment when retry asked was not repeated, and its answer had no
+// Retry-After.
+func TestRegression_RefusalWhoseTimeIsOverIsRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := ratelimit.New(ratelimit.PerSecond(1, 1))
+		pay := middleware.Join(retry.Policy{}, middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+			err := limiter.Do(ctx, call)
+			time.Sleep(time.Second)
+			return err
+		}))
+		ok := func(context.Context) error { return nil }
+		_ = limiter.Do(t.Context(), ok)
+		if err := pay.Do(t.Context(), ok); err != nil {
+			t.Errorf("got %v", err)
 		}
 	})
 }
