@@ -271,8 +271,12 @@ func (b *Breaker) refuse(ctx context.Context, refusal *OpenError, wait time.Dura
 }
 
 func (b *Breaker) emit(ctx context.Context, from, to *phase) {
-	event.Emit(ctx, event.Event{
+	e := event.Event{
 		Kind: event.Transition, Policy: "breaker", Name: b.config.Name,
 		From: string(from.state), To: string(to.state), Err: to.cause,
-	})
+	}
+	if to.state == Open {
+		e.Wait = to.refusal.left()
+	}
+	event.Emit(ctx, e)
 }

@@ -28,7 +28,7 @@ type Event struct {
 	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
 	Name    string        // the name its user gave it, if any
 	Attempt int           // the attempt that failed, from 1
-	Wait    time.Duration // until the next attempt, or until a refused call may come again
+	Wait    time.Duration // until the next attempt, until a refused call may come again, or until an open breaker probes
 	From    string        // the state a breaker left
 	To      string        // the state it entered
 	Err     error         // the error behind it, if any
