@@ -2,8 +2,9 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"reflect"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -16,7 +17,7 @@ import (
 // a handler that ends with its context needs [Reserve] only.
 //
 // Left behind, h holds whatever it holds until it returns: memory, connections, and on Lambda it goes on in the next
-// invocation of the same environment. Its late result and its late panic go nowhere.
+// invocation of the same environment. Its late result is closed if it can be, and that and its late panic go nowhere.
 //
 // The answer is a [*TimeoutError] without an Err if the time was over, and ctx's own error if it was cancelled. With
 // less than reserve left h is not called, and the answer is a [*ReserveError]. If ctx has no deadline, h is simply
@@ -26,40 +27,34 @@ func Abandon[In, Out any](h Handler[In, Out], reserve time.Duration) Handler[In,
 	if h == nil || reserve <= 0 {
 		panic(fmt.Sprintf("middleware: Abandon(h, %v): want a handler and a positive reserve", reserve))
 	}
-	streams := mayStream(reflect.TypeFor[Out]())
 	return func(ctx context.Context, in In) (out Out, err error) {
 		own, ok := ctx.Deadline()
 		if !ok {
 			return h(ctx, in)
 		}
 		left := time.Until(own)
-		limit := left - reserve
-		if limit <= 0 {
+		if left <= reserve {
 			return out, refuse(ctx, reserve, left)
 		}
 		inner, cancel := context.WithDeadline(ctx, own.Add(-reserve))
-		ended := start(inner, h, in)
+		ended, gone := make(chan ending[Out]), make(chan struct{})
+		go run(inner, h, in, ended, gone)
 		select {
 		case e := <-ended:
-			if streams {
-				context.AfterFunc(ctx, cancel) // the result may be a stream, which needs its context to the end
-			} else {
-				cancel()
-			}
-			return e.surface(ctx)
+			return e.surface(ctx, cancel)
 		case <-inner.Done():
 		}
-		defer cancel()
 		select {
 		case e := <-ended:
-			return e.surface(ctx)
+			return e.surface(ctx, cancel)
 		default:
 		}
-		if err := ctx.Err(); err != nil {
-			return out, err
+		cancel()
+		close(gone)
+		if err = ctx.Err(); !errors.Is(err, context.Canceled) {
+			err = &TimeoutError{Limit: left - reserve}
 		}
-		err = &TimeoutError{Limit: limit}
-		event.Emit(ctx, event.Event{Kind: event.Abandon, Policy: "abandon", Wait: limit, Err: err})
+		event.Emit(ctx, event.Event{Kind: event.Abandon, Policy: "abandon", Wait: left - reserve, Err: err})
 		return out, err
 	}
 }
@@ -72,24 +67,30 @@ type ending[Out any] struct {
 	goexit bool
 }
 
-func start[In, Out any](ctx context.Context, h Handler[In, Out], in In) <-chan ending[Out] {
-	ended := make(chan ending[Out], 1)
-	go func() {
-		e := ending[Out]{goexit: true}
-		defer func() {
-			if v := recover(); v != nil {
-				e.panic = &PanicError{Value: v, Stack: debug.Stack()}
-			}
-			ended <- e
-		}()
-		e.out, e.err = h(ctx, in)
-		e.goexit = false
+// run calls h, and sends how that ended unless the caller is gone.
+func run[In, Out any](ctx context.Context, h Handler[In, Out], in In, ended chan<- ending[Out], gone <-chan struct{}) {
+	e := ending[Out]{goexit: true}
+	defer func() {
+		if v := recover(); v != nil {
+			e.panic = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+		select {
+		case ended <- e:
+		case <-gone:
+			e.discard()
+		}
 	}()
-	return ended
+	e.out, e.err = h(ctx, in)
+	e.goexit = false
 }
 
-// surface lets the handler's ending happen in the caller's goroutine.
-func (e ending[Out]) surface(ctx context.Context) (Out, error) {
+// surface lets the ending happen in the caller's goroutine.
+func (e ending[Out]) surface(ctx context.Context, cancel func()) (Out, error) {
+	if _, ok := any(e.out).(io.Reader); ok && e.err == nil {
+		context.AfterFunc(ctx, cancel) // a stream needs its context to the end
+	} else {
+		cancel()
+	}
 	switch {
 	case e.panic != nil:
 		event.Emit(ctx, event.Event{Kind: event.Panic, Policy: "abandon", Err: e.panic})
@@ -98,4 +99,12 @@ func (e ending[Out]) surface(ctx context.Context) (Out, error) {
 		runtime.Goexit()
 	}
 	return e.out, e.err
+}
+
+// discard closes a result that comes too late.
+func (e ending[Out]) discard() {
+	defer func() { _ = recover() }() // its panic would have nowhere to go
+	if c, ok := any(e.out).(io.Closer); ok && e.err == nil {
+		_ = c.Close()
+	}
 }

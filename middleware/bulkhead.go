@@ -10,7 +10,7 @@ import (
 )
 
 // ErrFull is what errors.Is finds in the refusal of a [Bulkhead].
-var ErrFull = errors.New("bulkhead full")
+var ErrFull = errors.New("bulkhead: full")
 
 // A Bulkhead is a policy that lets only so many calls run at once, so that one slow dependency cannot take all there
 // is. Use [NewBulkhead] to make one; calls to the same dependency share it.
@@ -21,8 +21,8 @@ type Bulkhead struct {
 }
 
 // NewBulkhead returns a Bulkhead for n calls at once. A call that finds it full waits at most wait for a place, and is
-// then refused with a [*FullError]; with no wait it is refused at once. A caller whose context ends while it waits
-// gets the context's error. NewBulkhead panics if n is not positive or wait is negative.
+// then refused with a [*FullError], as it is when its deadline comes first; with no wait it is refused at once. A caller
+// who is cancelled while it waits gets the context's error. NewBulkhead panics if n is not positive or wait is negative.
 func NewBulkhead(n int, wait time.Duration) *Bulkhead {
 	if n <= 0 || wait < 0 {
 		panic(fmt.Sprintf("middleware: NewBulkhead(%d, %v): want at least one place, and a wait of zero or more", n, wait))
@@ -51,7 +51,9 @@ func (b *Bulkhead) enter(ctx context.Context) error {
 		case b.slots <- struct{}{}:
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+				return err
+			}
 		case <-timer.C:
 		}
 	}
@@ -65,7 +67,7 @@ type FullError struct {
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("bulkhead full: %d calls are running", e.Limit)
+	return fmt.Sprintf("bulkhead: full, at most %d at once", e.Limit)
 }
 
 // Is reports whether target is [ErrFull].

@@ -8,9 +8,10 @@ import (
 	"github.com/seawall-go/seawall/internal/scope"
 )
 
-// A deadlineCtx is what [context.WithDeadline] returns, but for its price: the timer and the channel are made when
-// somebody first asks for Done, and much code never does. What is asked for then is a real context of package context,
-// so children of it propagate as they always do, without a goroutine.
+// A deadlineCtx is what [context.WithDeadline] returns at a lower price: the timer and the channel are made when somebody
+// first asks for Done, and much code never does. What is asked for then is a real context of package context, so
+// children of it propagate as they always do, without a goroutine. The one difference is that what ended it first, the
+// deadline or the caller, is judged by who looks first.
 type deadlineCtx struct {
 	parent   context.Context //nolint:containedctx // it is a context
 	deadline time.Time

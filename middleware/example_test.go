@@ -147,7 +147,7 @@ func ExampleNewBulkhead() {
 	}
 	err := connections.Do(context.Background(), query)
 	fmt.Println(errors.Is(err, middleware.ErrFull), err)
-	// Output: true bulkhead full: 1 calls are running
+	// Output: true bulkhead: full, at most 1 at once
 }
 
 func ExampleObserve() {

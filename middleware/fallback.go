@@ -24,7 +24,10 @@ func Fallback[In, Out any](h Handler[In, Out], answer func(ctx context.Context, 
 		if err == nil {
 			return out, nil
 		}
-		event.Emit(ctx, event.Event{Kind: event.Fallback, Policy: "fallback", Err: err})
-		return answer(ctx, in, err)
+		out, other := answer(ctx, in, err)
+		if other == nil {
+			event.Emit(ctx, event.Event{Kind: event.Fallback, Policy: "fallback", Err: err})
+		}
+		return out, other
 	}
 }

@@ -17,11 +17,11 @@
 //
 // # What a policy promises
 //
-// Do returns only after the last call it started has returned: calls run in the caller's goroutine or are awaited. It
-// hands on the context it got or a child of it. The call's own error comes out as the same value, because callers
+// Do makes calls one at a time, and returns only after the last one has returned: they run in the caller's goroutine or
+// are awaited. It hands on the context it got or a child of it. The call's own error comes out as the same value, because callers
 // match on it and Lambda reports its type; a policy that did not make the call says so with an error of its own type.
 // A panic or [runtime.Goexit] in the call passes through and leaves nothing held. No lock is held while the call runs.
-// Package policytest proves all that for any Policy.
+// Package policytest puts any Policy to that test.
 //
 // What has to leave a running call behind, or needs its result, is not a Policy but a function from Handler to
 // Handler: [Abandon], [Fallback].
@@ -29,6 +29,7 @@ package middleware
 
 import (
 	"context"
+	"fmt"
 	"slices"
 )
 
@@ -45,7 +46,10 @@ func Chain[In, Out any](h Handler[In, Out], layers ...Middleware[In, Out]) Handl
 	if h == nil {
 		panic("middleware: Chain of a nil handler")
 	}
-	for _, layer := range slices.Backward(layers) {
+	for i, layer := range slices.Backward(layers) {
+		if layer == nil {
+			panic(fmt.Sprintf("middleware: Chain: layer %d of %d is nil; leave it out", i+1, len(layers)))
+		}
 		h = layer(h)
 	}
 	return h

@@ -6,8 +6,17 @@ import (
 	"github.com/seawall-go/seawall/internal/event"
 )
 
-// An Event is one thing a policy noticed: a retry, a refusal, a breaker's transition. Fields that do not belong to its
-// Kind are zero.
+// An Event is one thing a policy noticed: a retry, a refusal, a breaker's transition. It is a struct with these fields;
+// those that do not belong to its Kind are zero:
+//
+//	Kind    Kind
+//	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
+//	Name    string        // the name its user gave it, if any
+//	Attempt int           // the attempt that failed, from 1
+//	Wait    time.Duration // until the next attempt, until a refused call may come again, or until an open breaker probes
+//	From    string        // the state a breaker left
+//	To      string        // the state it entered
+//	Err     error         // the error behind it, if any
 type Event = event.Event
 
 // A Kind says what happened. It prints as a word.

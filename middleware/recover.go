@@ -26,19 +26,14 @@ func (Recover) Do(ctx context.Context, call func(context.Context) error) (err er
 	return call(ctx)
 }
 
-// A PanicError is a panic that [Recover] made an error of.
+// A PanicError is a panic that [Recover] made an error of. It does not unwrap: whatever the value was, a refusal or an
+// end of a context, the call has panicked.
 type PanicError struct {
 	Value any    // what was passed to panic
 	Stack []byte // the stack of the goroutine that panicked, as [debug.Stack] formats it
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value that was passed to panic if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
 
 // Panicked returns true. A retry does not repeat a call that panicked.
 func (e *PanicError) Panicked() bool { return true }

@@ -58,11 +58,10 @@ func (r reserve) Do(ctx context.Context, call func(context.Context) error) error
 		return call(ctx)
 	}
 	left := time.Until(own)
-	limit := left - time.Duration(r)
-	if limit <= 0 {
+	if left <= time.Duration(r) {
 		return refuse(ctx, time.Duration(r), left)
 	}
-	return until(ctx, own.Add(-time.Duration(r)), limit, call)
+	return until(ctx, own.Add(-time.Duration(r)), left-time.Duration(r), call)
 }
 
 func refuse(ctx context.Context, reserve, left time.Duration) error {
@@ -140,7 +139,7 @@ type ReserveError struct {
 }
 
 func (e *ReserveError) Error() string {
-	return fmt.Sprintf("timeout: no call with %v left, %v are reserved for the answer", max(e.Left, 0), e.Reserve)
+	return fmt.Sprintf("reserve: no call with %v left, %v are kept for the answer", max(e.Left, 0), e.Reserve)
 }
 
 // Is reports whether target is [context.DeadlineExceeded].

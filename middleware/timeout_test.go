@@ -170,10 +170,10 @@ func TestReserve(t *testing.T) {
 
 func TestTimeoutErrors(t *testing.T) {
 	for want, err := range map[string]error{
-		"timeout: over after 2s: boom":                                       &middleware.TimeoutError{Limit: 2 * time.Second, Err: errors.New("boom")},
-		"timeout: no answer in 2s":                                           &middleware.TimeoutError{Limit: 2 * time.Second},
-		"timeout: no call with 20ms left, 500ms are reserved for the answer": &middleware.ReserveError{Reserve: 500 * time.Millisecond, Left: 20 * time.Millisecond},
-		"timeout: no call with 0s left, 500ms are reserved for the answer":   &middleware.ReserveError{Reserve: 500 * time.Millisecond, Left: -time.Second},
+		"timeout: over after 2s: boom":                                   &middleware.TimeoutError{Limit: 2 * time.Second, Err: errors.New("boom")},
+		"timeout: no answer in 2s":                                       &middleware.TimeoutError{Limit: 2 * time.Second},
+		"reserve: no call with 20ms left, 500ms are kept for the answer": &middleware.ReserveError{Reserve: 500 * time.Millisecond, Left: 20 * time.Millisecond},
+		"reserve: no call with 0s left, 500ms are kept for the answer":   &middleware.ReserveError{Reserve: 500 * time.Millisecond, Left: -time.Second},
 	} {
 		if err.Error() != want {
 			t.Errorf("got %q, want %q", err, want)

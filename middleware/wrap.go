@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"io"
 	"reflect"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // Wrap returns h with policies around it, the first outermost. The result is a plain function of h's type.
 //
 // The wrapped handler returns what h returned last, result and error, or the error of the policy that refused, with the
-// zero Out if h did not run at all. It adds no allocation of its own.
+// zero Out if h did not run at all. It adds no allocation of its own, unless Out is an interface or a stream.
 //
 // If h returns a stream, an [io.Reader], the context of the call stays open after it: until the deadline that a
 // [Timeout] set, or until the caller's own context ends, as Lambda's does when the response was sent.
@@ -31,8 +32,8 @@ func Wrap[In, Out any](h Handler[In, Out], policies ...Policy) Handler[In, Out] 
 		if f == nil {
 			f = newFrame(h, policies, streams)
 		}
-		out, err, over := f.invoke(ctx, in)
-		if over {
+		out, err := f.invoke(ctx, in)
+		if !f.lost.Load() {
 			frames.Put(f)
 		}
 		return out, err
@@ -56,18 +57,21 @@ func WrapErr[In any](h func(ctx context.Context, in In) error, policies ...Polic
 func Call[Out any](ctx context.Context, call func(context.Context) (Out, error), policies ...Policy) (Out, error) {
 	check("Call", policies)
 	h := func(ctx context.Context, _ struct{}) (Out, error) { return call(ctx) }
-	out, err, _ := newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
-	return out, err
+	return newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
 }
 
+var errNotAwaited = errors.New("middleware: a policy has returned, and its call is still running or yet to begin")
+
 // A frame is one invocation on its way through the policies. The chain of functions is bound once, to the frame, and
-// frames are used again, which the policies' promise to await their calls makes safe; a frame whose call is still
-// running all the same is left to the collector, and its result is not read.
+// frames are used again, which the policies' promise to await their calls makes safe. A frame that a policy may have
+// left with a call all the same is lost: it is left to the collector, its result is not read, and it runs nothing more.
 type frame[In, Out any] struct {
 	handler Handler[In, Out]
 	chain   func(context.Context) error
 	streams bool
-	running atomic.Int32
+	calls   atomic.Int64 // how many began, times begun, and how many are running
+	began   int64        // of calls, when the invocation before was over
+	lost    atomic.Bool
 	in      In
 	out     Out
 	stream  io.Closer // out, if it is a stream that can be closed
@@ -79,26 +83,43 @@ func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool) 
 	return f
 }
 
-// invoke makes the call. It is over when nothing runs any more, and then the frame is empty.
-func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error, over bool) {
+const begun = 1 << 24 // more than can run at once
+
+func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error) {
 	if f.streams {
-		ctx = scope.WithHold(ctx, new(scope.Hold))
+		hold := new(scope.Hold)
+		ctx = scope.WithHold(ctx, hold)
+		defer hold.Seal()
 	}
 	f.in = in
 	err = f.chain(ctx)
-	if f.running.Load() != 0 {
-		return out, err, false
+	calls := f.calls.Load()
+	if calls%begun != 0 || calls == f.began && !refused(err) {
+		f.lost.Store(true)
+		if calls%begun != 0 && err == nil {
+			err = errNotAwaited
+		}
+		return out, err
 	}
 	out = f.out
 	var noIn In
 	var noOut Out
-	f.in, f.out, f.stream = noIn, noOut, nil
-	return out, err, true
+	f.began, f.in, f.out, f.stream = calls, noIn, noOut, nil
+	return out, err
+}
+
+// refused reports whether err says that no call was made, and none will be.
+func refused(err error) bool {
+	r, ok := err.(interface{ Refused() bool })
+	return ok && r.Refused()
 }
 
 func (f *frame[In, Out]) call(ctx context.Context) error {
-	f.running.Add(1)
-	defer f.running.Add(-1)
+	if f.lost.Load() {
+		return errNotAwaited
+	}
+	f.calls.Add(begun + 1)
+	defer f.calls.Add(-1)
 	if f.streams {
 		f.discard(ctx)
 	}

@@ -158,8 +158,8 @@ func TestAbandonedCallTouchesNoOther(t *testing.T) {
 			}
 			return in, nil
 		}, impatient)
-		if out, _ := h(t.Context(), 1); out != 0 {
-			t.Errorf("an abandoned call returned %d", out)
+		if out, err := h(t.Context(), 1); out != 0 || err == nil {
+			t.Errorf("an abandoned call returned %d, %v", out, err)
 		}
 		for range 100 {
 			if out, _ := h(t.Context(), 2); out != 2 {

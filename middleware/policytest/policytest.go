@@ -1,4 +1,4 @@
-// Package policytest proves that a [middleware.Policy] keeps its promises, and scripts the downstream that unit tests of
+// Package policytest tests whether a [middleware.Policy] keeps its promises, and scripts the downstream that unit tests of
 // policies call. It is for tests only.
 package policytest
 
@@ -16,20 +16,23 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/internal/event"
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/middleware"
 )
 
-// Run proves that the policies which open makes keep the contract of [middleware.Policy]. Each check is a subtest with
-// new policies, in a [synctest] bubble, so days pass in no time; open is called inside it and must not bring in
+// Run puts the policies which open makes to the test: do they keep the contract of [middleware.Policy]? Each check is a
+// subtest with new policies, in a [synctest] bubble, so days pass in no time; open is called inside it and must not bring in
 // anything from outside, such as a network connection. A new policy has to make its first calls; whether it refuses
-// later ones is its own affair, but a day without calls ends that.
+// later ones is its own affair, but a day without calls ends that. Policies should be small: a leak shows when 64 calls
+// have leaked.
 //
 //   - Do awaits every call it started, and makes them one at a time.
-//   - The call's error, and its success, come out as they are: the same value, also when the deadline is near or the
-//     caller has gone, rather than a wait's own error.
+//   - The call's error, and its success, come out as they are: the same value, that of the last call if there were
+//     several, also when the deadline is near or the caller has gone, rather than a wait's own error.
 //   - The call sees a context derived from the caller's.
 //   - Nothing sleeps past the caller's deadline or on after its cancellation.
-//   - A panic passes through unchanged or becomes an error, [runtime.Goexit] passes, and neither leaves anything held.
+//   - A panic passes through unchanged or becomes an error, [runtime.Goexit] passes, and nothing is held after them,
+//     nor after calls that failed.
 //   - A call that its caller cancelled is not held against anyone.
 //   - No lock is held while a call or an observer runs, and no caller gets another one's error.
 func Run(t *testing.T, open func(t *testing.T) middleware.Policy) {
@@ -44,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) middleware.Policy) {
 		{"derives the context", derives},
 		{"keeps the deadline", keepsDeadline},
 		{"ends when cancelled", endsWhenCancelled},
+		{"releases on failure", releasesOnFailure},
 		{"releases on panic", releasesOnPanic},
 		{"releases on Goexit", releasesOnGoexit},
 		{"forgives cancelled calls", forgivesCancelled},
@@ -82,12 +86,15 @@ func succeed(context.Context) error { return nil }
 func fail(context.Context) error { return errFailed }
 
 func awaits(t *testing.T, open func() middleware.Policy) {
-	for name, limit := range map[string]time.Duration{"no deadline": 0, "a deadline": time.Second} {
-		ctx := t.Context()
-		if limit > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, limit)
+	for _, name := range []string{"no deadline", "a deadline", "a caller who cancels"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		switch name {
+		case "a deadline":
+			ctx, cancel = context.WithTimeout(ctx, time.Second)
 			defer cancel()
+		case "a caller who cancels":
+			time.AfterFunc(time.Second, cancel)
 		}
 		var started, returned atomic.Int64
 		_ = open().Do(ctx, func(context.Context) error {
@@ -98,7 +105,7 @@ func awaits(t *testing.T, open func() middleware.Policy) {
 		})
 		s, r := started.Load(), returned.Load()
 		time.Sleep(2 * day)
-		if s == 0 && limit == 0 {
+		if s == 0 && name == "no deadline" {
 			t.Fatalf("with %s: a new policy did not make its first call", name)
 		}
 		if s != r {
@@ -142,6 +149,16 @@ func outcome(t *testing.T, open func() middleware.Policy) {
 			t.Errorf("a call that returns %T %q: got %T %v, want the same value", want, want, got, got)
 		}
 	}
+	var last error
+	calls = 0
+	got := open().Do(t.Context(), func(context.Context) error {
+		calls++
+		last = &failure{fmt.Sprintf("policytest: call %d failed", calls)}
+		return last
+	})
+	if got != last { //nolint:errorlint // the same value
+		t.Errorf("after %d calls that failed: got %v, want the error of the last", calls, got)
+	}
 	want := uncomparable{[]int{1}}
 	if got := open().Do(t.Context(), func(context.Context) error { return want }); !reflect.DeepEqual(got, error(want)) {
 		t.Errorf("a call that returns an error which cannot be compared: got %#v, want the same value", got)
@@ -151,17 +168,26 @@ func outcome(t *testing.T, open func() middleware.Policy) {
 type valueKey struct{}
 
 func derives(t *testing.T, open func() middleware.Policy) {
-	limit := time.Now().Add(day)
-	ctx, cancel := context.WithDeadline(context.WithValue(t.Context(), valueKey{}, "here"), limit)
+	p := open()
+	derivesFrom(t, p, "first")
+	ctx, cancel := context.WithTimeout(t.Context(), day)
 	defer cancel()
-	_ = open().Do(ctx, func(inner context.Context) error {
+	derivesFrom(t, p, "second", ctx)
+}
+
+// derivesFrom checks the context of a call whose caller is called name, and has a deadline if there is a ctx.
+func derivesFrom(t *testing.T, p middleware.Policy, name string, limited ...context.Context) {
+	ctx, cancel := context.WithCancel(context.WithValue(append(limited, t.Context())[0], valueKey{}, name))
+	defer cancel()
+	limit, hasLimit := ctx.Deadline()
+	_ = p.Do(ctx, func(inner context.Context) error {
 		if inner == nil {
 			t.Fatal("the call got a nil context")
 		}
-		if inner.Value(valueKey{}) != "here" {
-			t.Error("the call's context lacks the caller's values")
+		if got := inner.Value(valueKey{}); got != name {
+			t.Errorf("the call's context has the value %v, the caller's has %s", got, name)
 		}
-		if d, ok := inner.Deadline(); !ok || d.After(limit) {
+		if d, ok := inner.Deadline(); hasLimit && (!ok || d.After(limit)) {
 			t.Errorf("the call's deadline is %v, %v; the caller's is %v", d, ok, limit)
 		}
 		if err := inner.Err(); err != nil {
@@ -221,6 +247,10 @@ func endsWhenCancelled(t *testing.T, open func() middleware.Policy) {
 	if took := time.Since(start); took != 0 || (calls == 0 && err == nil) {
 		t.Errorf("cancelled before the call, Do took %v and returned %v after %d calls", took, err, calls)
 	}
+}
+
+func releasesOnFailure(t *testing.T, open func() middleware.Policy) {
+	releases(t, open, "failed", func(p middleware.Policy) { _ = p.Do(t.Context(), fail) })
 }
 
 func releasesOnPanic(t *testing.T, open func() middleware.Policy) {
@@ -330,10 +360,22 @@ func keepsApart(t *testing.T, open func() middleware.Policy) {
 	var callers sync.WaitGroup
 	for _, mine := range own {
 		callers.Go(func() {
+			ctx := context.WithValue(t.Context(), valueKey{}, mine)
 			for range 16 {
-				got := p.Do(t.Context(), func(context.Context) error { time.Sleep(time.Millisecond); return mine })
-				if got != mine && slices.Contains(own, got) { //nolint:errorlint // the same value
-					t.Errorf("a call returned %q and its caller got %q", mine, got)
+				made := false
+				got := p.Do(ctx, func(inner context.Context) error {
+					if inner.Value(valueKey{}) != mine {
+						t.Error("a call got another caller's context")
+					}
+					made = true
+					time.Sleep(time.Millisecond)
+					return mine
+				})
+				if got == mine { //nolint:errorlint // the same value
+					continue
+				}
+				if slices.Contains(own, got) || made && !refusal.Is(got) { // the last of several attempts may be refused
+					t.Errorf("a call returned %q and its caller got %v", mine, got)
 				}
 			}
 		})
