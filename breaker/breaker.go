@@ -50,6 +50,7 @@ const (
 // for use by many goroutines at once.
 type Breaker struct {
 	config Config
+	key    string // in its Group
 	phase  atomic.Pointer[phase]
 
 	// The machine has the last word on the state, on who may probe, and on which results still count. But how long it
@@ -76,9 +77,10 @@ type phase struct {
 }
 
 // New returns a closed Breaker. It panics if config makes no sense.
-func New(config Config) *Breaker {
-	config = config.resolved()
-	b := &Breaker{config: config}
+func New(config Config) *Breaker { return newBreaker(config.resolved(), "") }
+
+func newBreaker(config Config, key string) *Breaker {
+	b := &Breaker{config: config, key: key}
 	b.window.width = config.Window / buckets
 	b.machine = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:   uint32(config.Probes),
@@ -171,7 +173,7 @@ func (b *Breaker) enter(p *phase) (*phase, bool) {
 		p = &phase{
 			state:   HalfOpen,
 			done:    done,
-			refusal: &OpenError{Name: b.config.Name, wait: b.config.OpenFor / 10},
+			refusal: &OpenError{Name: b.config.Name, Key: b.key, wait: b.config.OpenFor / 10},
 			probed:  now,
 		}
 		b.phase.Store(p)
@@ -229,6 +231,7 @@ func (b *Breaker) open(cause error) *phase {
 		cause: cause,
 		refusal: &OpenError{
 			Name:  b.config.Name,
+			Key:   b.key,
 			since: wall.Now(),
 			wait:  b.openFor + rand.N(b.openFor/2+1),
 		},

@@ -15,6 +15,7 @@ var ErrOpen = errors.New("breaker: open")
 // made. A breaker returns the same *OpenError to all callers until its state changes.
 type OpenError struct {
 	Name string // of the Config
+	Key  string // of the breaker in its [Group], if it is in one; not part of the text, for it may be a secret
 
 	since wall.Instant // zero if wait is the same at any time
 	wait  time.Duration

@@ -11,9 +11,9 @@ import (
 // A Group has a [Breaker] for each key, such as a host or a tenant, in bounded memory. Use [NewGroup] to make one; it
 // is safe for use by many goroutines at once.
 //
-// When room is needed, the group forgets a breaker that nobody asked for in a long time: one that is closed and had no
-// failure within Config.Window, or if there is none, one that is not open, or if all are, an open one. So a flood of
-// new keys does not make it forget which dependencies are down.
+// When room is needed, the group forgets a breaker that nobody asked for in a long time: one without a failure within
+// Config.Window, or within three times the time for which it opened last; or if there is none, one that is not open; or if
+// all are, an open one. So a flood of new keys does not make it forget which dependencies are down.
 type Group struct {
 	config Config
 	max    int
@@ -29,8 +29,8 @@ type member struct {
 	list    int // in Group.recent
 }
 
-// NewGroup returns a Group that keeps breakers for up to max keys, each with the same config, except that its name is
-// Config.Name/key, or just the key if Config.Name is empty. It panics if config makes no sense or max is not positive.
+// NewGroup returns a Group that keeps breakers for up to max keys, each with the same config. Their refusals have the
+// key. It panics if config makes no sense or max is not positive.
 func NewGroup(config Config, max int) *Group {
 	config = config.resolved()
 	if max < 1 {
@@ -57,12 +57,7 @@ func (g *Group) Get(key string) *Breaker {
 	if len(g.byKey) >= g.max {
 		g.forget()
 	}
-	config := g.config
-	config.Name = key
-	if g.config.Name != "" {
-		config.Name = g.config.Name + "/" + key
-	}
-	m := &member{key: key, breaker: New(config)}
+	m := &member{key: key, breaker: newBreaker(g.config, key)}
 	g.put(m, 0)
 	return m.breaker
 }
@@ -108,7 +103,7 @@ func (b *Breaker) worth() int {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if wall.Now().Since(b.failed) < b.config.Window {
+	if wall.Now().Since(b.failed) < max(b.config.Window, 3*b.openFor) { // open for half of that, and then waiting for a probe
 		return 1
 	}
 	return 0

@@ -29,16 +29,27 @@ func TestGroup(t *testing.T) {
 		t.Error("one key has two breakers")
 	}
 	trip(t, g.Get("a"))
-	if name := refused(t, g.Get("a")).Name; name != "shards/a" {
-		t.Errorf("it is called %q, want %q", name, "shards/a")
+	refusal := refused(t, g.Get("a"))
+	if refusal.Name != "shards" || refusal.Key != "a" || strings.Contains(refusal.Error(), "/a") {
+		t.Errorf("it is called %q, its key is %q, and it says %q", refusal.Name, refusal.Key, refusal)
 	}
 	want(t, g.Get("b"), breaker.Closed)
+}
 
-	g = breaker.NewGroup(breaker.Config{}, 10)
-	trip(t, g.Get("a"))
-	if name := refused(t, g.Get("a")).Name; name != "a" {
-		t.Errorf("in a group without a name it is called %q, want %q", name, "a")
-	}
+// A breaker whose long open time was over was forgotten before a healthy one, and its doubled time with it.
+func TestRegression_WaitingForAProbeIsWorthMoreThanHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := breaker.NewGroup(breaker.Config{OpenFor: 5 * time.Minute, MaxOpenFor: -1}, 2)
+		down := g.Get("down")
+		trip(t, down)
+		time.Sleep(8 * time.Minute)
+		want(t, down, breaker.HalfOpen)
+		g.Get("healthy")
+		g.Get("new")
+		if g.Get("down") != down {
+			t.Error("it was forgotten")
+		}
+	})
 }
 
 func TestGroupForgets(t *testing.T) {

@@ -13,7 +13,8 @@ type Outcome int
 
 // The outcomes of a call.
 const (
-	Success Outcome = iota // it works
+	Unknown Outcome = iota // left to the rules in the package comment
+	Success                // it works
 	Failure                // it does not
 	Ignore                 // nothing
 )
@@ -33,7 +34,7 @@ func ignored(verdict error) bool {
 // judge returns the verdict on a call that began then and ended with err.
 func (b *Breaker) judge(ctx context.Context, err error, began time.Time) (verdict error) {
 	if err != nil {
-		outcome := Failure
+		var outcome Outcome
 		switch {
 		case refusal.Is(err) || ctx.Err() == context.Canceled:
 			outcome = Ignore
@@ -49,6 +50,9 @@ func (b *Breaker) judge(ctx context.Context, err error, began time.Time) (verdic
 		}
 	}
 	if b.config.Slow > 0 && time.Since(began) > b.config.Slow {
+		if ctx.Err() == context.Canceled { //nolint:errorlint // Err returns it as it is
+			return errIgnored
+		}
 		return errSlow
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Is reports whether err says that the call was not made: some error in its tree has a method Refused() bool that
-// returns true.
+// Is reports whether err says that the call was not made: the first error in its tree that has a method Refused() bool
+// returns true from it.
 func Is(err error) bool {
 	r, ok := errors.AsType[interface {
 		error

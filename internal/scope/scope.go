@@ -52,6 +52,7 @@ func IsSeat(key any) bool { return key == (seatKey{}) }
 type Hold struct {
 	mu       sync.Mutex
 	open     bool
+	sealed   bool
 	releases []func()
 }
 
@@ -81,10 +82,18 @@ func (h *Hold) Keep(release func()) bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.open {
-		h.releases = append(h.releases, release)
+	if !h.open || h.sealed {
+		return false
 	}
-	return h.open
+	h.releases = append(h.releases, release)
+	return true
+}
+
+// Seal says that the policies are done. Whoever comes later, while the result is read, keeps nothing for it.
+func (h *Hold) Seal() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sealed = true
 }
 
 // End says that the result was read or thrown away, and releases what was kept for it. Ending twice is ending once.

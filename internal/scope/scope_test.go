@@ -75,6 +75,10 @@ func TestHold(t *testing.T) {
 	if !h.Keep(release) || !h.Keep(release) || released != 0 {
 		t.Error("an open result does not keep")
 	}
+	h.Seal()
+	if h.Keep(release) {
+		t.Error("something is kept after the policies are done")
+	}
 	h.End()
 	h.End()
 	if released != 2 {

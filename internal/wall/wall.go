@@ -4,6 +4,7 @@
 package wall
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -41,5 +42,5 @@ func (i Instant) Since(then Instant) time.Duration {
 // until thaw is called. It is for tests only, which must not run in parallel with others that read this clock.
 func Freeze(d time.Duration) (thaw func()) {
 	drift.Add(int64(d))
-	return func() { drift.Add(-int64(d)) }
+	return sync.OnceFunc(func() { drift.Add(-int64(d)) })
 }
