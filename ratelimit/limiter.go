@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -43,8 +44,8 @@ func newLimiter(limit Limit, key string, c *clock) *Limiter {
 // Do takes a token and makes the call. Nothing is held while the call runs, and its error comes out as it is.
 //
 // If no token is there, Do waits in line for one, at most Limit.Wait. It refuses with a [*LimitedError], at once and
-// without taking a token, if the token would come later than that, or not before ctx's deadline. If ctx ends during
-// the wait, Do returns ctx.Err(): the call is not made, its token goes back, and all who wait behind it move up.
+// without taking a token, if the token would come later than that, or not before ctx's deadline. If ctx is cancelled
+// during the wait, Do returns ctx.Err(): the call is not made, its token goes back, and all who wait behind it move up.
 //
 // Do does not look at ctx when a token is there: what to do in a context that has ended is for the call to say.
 func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
@@ -62,8 +63,8 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 	if l.limit.Wait == 0 {
 		return l.refuse(ctx, at)
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return l.ended(ctx)
 	}
 	longest := l.limit.Wait
 	if deadline, ok := ctx.Deadline(); ok {
@@ -82,7 +83,7 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
 		l.gaveUp()
-		return ctx.Err()
+		return l.ended(ctx)
 	}
 	if delay := l.untilTurn(); delay > 0 {
 		timer := time.NewTimer(delay)
@@ -91,19 +92,28 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			l.gaveUp()
-			return ctx.Err()
+			return l.ended(ctx)
 		}
 	}
 	l.served()
 	return nil
 }
 
+// ended is what a caller gets whose context has ended: with its deadline, it was the limiter that kept it from calling.
+func (l *Limiter) ended(ctx context.Context) error {
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		return err
+	}
+	return l.refuse(ctx, l.clock.at(time.Now()))
+}
+
 func (l *Limiter) refuse(ctx context.Context, at time.Time) error {
-	err := &l.refused
-	event.Emit(ctx, event.Event{
-		Kind: event.Refusal, Policy: "ratelimit", Name: l.limit.Name, Wait: l.refill(1 - l.bucket.TokensAt(at)), Err: err,
-	})
-	return err
+	if event.Observed(ctx) { // it costs something to say
+		event.Emit(ctx, event.Event{
+			Kind: event.Refusal, Policy: "ratelimit", Name: l.limit.Name, Wait: l.refill(1 - l.bucket.TokensAt(at)), Err: &l.refused,
+		})
+	}
+	return &l.refused
 }
 
 // lineUp takes a token that comes in at most longest, and returns when it comes. The caller is in line if that is later
@@ -165,14 +175,17 @@ func (l *Limiter) untilToken(at time.Time) time.Duration {
 	var wait time.Duration
 	for {
 		more := l.refill(1 - l.bucket.TokensAt(at.Add(wait)))
-		if more == 0 {
-			return wait
+		if more == 0 || wait+more >= longest {
+			return wait + more
 		}
 		wait += more
 	}
 }
 
+// longest is a wait that can still be added to a time, and to itself.
+const longest = 1 << 61
+
 // refill is how long it takes until so many tokens have come, rounded as the bucket does.
 func (l *Limiter) refill(tokens float64) time.Duration {
-	return time.Duration(max(tokens, 0) / l.limit.Rate * float64(time.Second))
+	return time.Duration(min(max(tokens, 0)/l.limit.Rate*float64(time.Second), longest))
 }

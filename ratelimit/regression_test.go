@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -122,4 +123,24 @@ func TestRegression_LateCallersSetTheBucketBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A wait of centuries overflowed, and RetryAfter never returned.
+func TestRegression_WaitOfCenturies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Limit{Rate: 1e-9, Burst: 1, Wait: math.MaxInt64})
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 20 {
+			go func() { _ = l.Do(ctx, succeed) }()
+		}
+		synctest.Wait()
+		short, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		var limited *ratelimit.LimitedError
+		if err := l.Do(short, succeed); !errors.As(err, &limited) || limited.RetryAfter() < 1000*time.Hour {
+			t.Errorf("got %v", err)
+		}
+		cancel()
+		synctest.Wait()
+	})
 }

@@ -13,7 +13,8 @@ const (
 
 // A Budget limits how much of the load on a dependency is repeats, so that an outage is not answered with a storm. One
 // Budget is shared by all policies whose calls go to the same dependency. The zero value is ready for use; a Budget
-// must not be copied after that, and its fields must not change.
+// must not be copied after that, and its fields must not change. Of policies inside one another, the outermost repeats
+// the call, and it is the one that needs the Budget.
 //
 // It counts calls, not time: a call that succeeds at its first attempt earns Ratio, every repeat costs one. Nothing is
 // earned by waiting, so a process that was frozen wakes up no richer, and nothing is forgotten. When the balance
@@ -26,7 +27,8 @@ const (
 // many: a thousand that start cold with 35 repeats each bring 35,000 to a dependency that is down, and together have
 // no limit to speak of. All repeats cost the same, throttled or not; a throttle is paid for by its longer wait.
 type Budget struct {
-	// Ratio is what a call that succeeds at its first attempt earns, in repeats, between 0 and 1. Zero means 0.1.
+	// Ratio is what a call that succeeds at its first attempt earns, in repeats, at most 1. Zero means 0.1, negative means
+	// nothing.
 	Ratio float64
 
 	// Opening is the balance to begin with, in repeats. Zero means 10, negative means none.
@@ -45,8 +47,8 @@ const (
 
 // check panics if b's fields make no sense.
 func (b *Budget) check() {
-	if b != nil && (!(b.Ratio >= 0 && b.Ratio <= 1) || b.Max < 0) {
-		panic(fmt.Sprintf("retry: Budget{Ratio: %v, Max: %d}: want a Ratio between 0 and 1 and a Max of 0 or more", b.Ratio, b.Max))
+	if b != nil && (!(b.Ratio <= 1) || b.Max < 0) {
+		panic(fmt.Sprintf("retry: Budget{Ratio: %v, Max: %d}: want a Ratio of at most 1 and a Max of 0 or more", b.Ratio, b.Max))
 	}
 }
 
@@ -59,13 +61,13 @@ func (b *Budget) earn() {
 	if ratio == 0 {
 		ratio = defaultRatio
 	}
-	b.add(int64(ratio * repeat))
+	b.add(int64(max(ratio, 0) * repeat))
 }
 
 // refund books back a repeat that was paid for and not made.
 func (b *Budget) refund() {
 	if b != nil {
-		b.add(repeat)
+		b.balance.Add(repeat)
 	}
 }
 

@@ -123,7 +123,7 @@ func TestBudgetDoesNotFillByTime(t *testing.T) {
 }
 
 func TestBudgetNonsensePanics(t *testing.T) {
-	for _, b := range []*retry.Budget{{Ratio: -0.1}, {Ratio: 1.1}, {Ratio: math.NaN()}, {Ratio: math.Inf(1)}, {Max: -1}} {
+	for _, b := range []*retry.Budget{{Ratio: 1.1}, {Ratio: math.NaN()}, {Ratio: math.Inf(1)}, {Max: -1}} {
 		func() {
 			defer func() {
 				if s, _ := recover().(string); !strings.HasPrefix(s, "retry: Budget{") {

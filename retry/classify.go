@@ -18,7 +18,7 @@ const (
 )
 
 func (p *Policy) class(err error) Class {
-	if r, ok := err.(interface{ Refused() bool }); ok && r.Refused() && p.Classify == nil {
+	if p.Classify == nil && plainRefusal(err) { // the common case first
 		return p.ofRefusal(err)
 	}
 	if _, ok := errors.AsType[*permanentError](err); ok {
@@ -35,6 +35,17 @@ func (p *Policy) class(err error) Class {
 		return Transient
 	}
 	return class
+}
+
+// plainRefusal reports whether err is a refusal, and has nothing inside that might say otherwise.
+func plainRefusal(err error) bool {
+	switch err := err.(type) { //nolint:errorlint // no need to look further
+	case interface{ Unwrap() error }, interface{ Unwrap() []error }:
+		return false
+	case interface{ Refused() bool }:
+		return err.Refused()
+	}
+	return false
 }
 
 // rule is the class of err by the rules in the package comment.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seawall-go/seawall/internal/event"
 	"github.com/seawall-go/seawall/middleware"
+	"github.com/seawall-go/seawall/middleware/policytest"
 	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 )
@@ -157,3 +158,34 @@ func TestRegression_RefusalWhoseTimeIsOverIsRepeated(t *testing.T) {
 		}
 	})
 }
+
+// A repeat that was paid for and not made was not given back while the balance was above Max.
+func TestRegression_RefundAboveMax(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &retry.Budget{Opening: 20, Max: 5}
+		for range 100 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(1, cancel)
+			_ = retry.Policy{Budget: b, Base: time.Hour}.Do(ctx, func(context.Context) error { return errDown })
+		}
+		if got := repeats(b); got != 20 {
+			t.Errorf("paid for %d repeats, want 20", got)
+		}
+	})
+}
+
+// A refusal that wraps what steers the retry hid it.
+func TestRegression_RefusalAroundAMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := policytest.NewScript(policytest.Step{Err: refusing{retry.After(errDown, time.Minute)}})
+		_ = retry.Policy{}.Do(t.Context(), s.Call)
+		if s.Calls() != 3 {
+			t.Errorf("made %d calls, want 3", s.Calls())
+		}
+	})
+}
+
+type refusing struct{ error }
+
+func (refusing) Refused() bool   { return true }
+func (r refusing) Unwrap() error { return r.error }
