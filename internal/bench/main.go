@@ -125,7 +125,7 @@ func report(rounds int) error {
 			fmt.Fprintln(w)
 		}
 	}
-	fmt.Fprintln(w, "  wanted of the healthy one\t\t1\t0.70\t0.25")
+	fmt.Fprintln(w, "  wanted\t\t1\t0.70\t0.25")
 
 	clock, bare, passing := all[9], all[10], all[11]
 	fmt.Fprintln(w, "\nmiddleware.Wrap\tns/op\tallocs\tof time.Now")
