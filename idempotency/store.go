@@ -108,6 +108,7 @@ const (
 	JSON    Encoding = "json"     // Data is the value
 	Gzip    Encoding = "gzip"     // Data is its JSON, compressed
 	Blob    Encoding = "blob"     // Data says where its JSON is
+	Raw     Encoding = "raw"      // Data is the value as a Codec has it, any bytes; so is what is compressed or elsewhere then
 	None    Encoding = "none"     // there is no value: the run had none to give
 	NotKept Encoding = "not_kept" // there was a value, too large to be kept
 )
