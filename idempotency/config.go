@@ -126,9 +126,8 @@ type Abandoned struct {
 type operation struct {
 	Config
 
-	out    reflect.Type // of the result
-	shape  shape        // of the result's JSON
-	prefix string       // of the records' keys
+	out   reflect.Type // of the result
+	shape shape        // of its JSON
 }
 
 func newOperation(caller string, c Config, out reflect.Type) *operation {
@@ -145,7 +144,7 @@ func newOperation(caller string, c Config, out reflect.Type) *operation {
 	if c.Scope == "" {
 		panic("idempotency: " + caller + ": the Config has no Scope, and this is no Lambda function: set it to the name of the operation")
 	}
-	op := &operation{Config: c, out: out, prefix: c.Scope + "#"}
+	op := &operation{Config: c, out: out}
 	if c.Codec == nil {
 		op.shape = shapeOf(out)
 		if op.shape.err != nil {
@@ -179,12 +178,12 @@ func (op *operation) reserve(left time.Duration) time.Duration {
 // record is the key of the record of a call with this key.
 func (op *operation) record(key string) (string, error) {
 	if !op.RawKey {
-		return op.prefix + digest(key), nil
+		return scoped(op.Scope, key), nil
 	}
 	if strings.Contains(key, "#") {
 		return "", errors.New("a raw key must not contain '#', which ends the scope")
 	}
-	return op.prefix + key, nil
+	return op.Scope + "#" + key, nil
 }
 
 // subject is what errors say of the call with this key.

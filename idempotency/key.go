@@ -46,7 +46,17 @@ func Join(parts ...string) string {
 }
 
 // digest is the SHA-256 of s in hexadecimal digits.
-func digest(s string) string {
+func digest(s string) string { return string(appendDigest(make([]byte, 0, 2*sha256.Size), s)) }
+
+// scoped is the digest of key after its scope, which it cannot be confused with: it has no '#'.
+func scoped(scope, key string) string {
+	b := make([]byte, 0, 128)
+	b = append(b, scope...)
+	b = append(b, '#')
+	return string(appendDigest(b, key))
+}
+
+func appendDigest(b []byte, s string) []byte {
 	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
+	return hex.AppendEncode(b, sum[:])
 }

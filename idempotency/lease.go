@@ -42,6 +42,7 @@ func (h *heartbeat) start(ctx context.Context, r *run) {
 	h.run = r
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.stopped, h.renewed = false, nil
 	h.timer = time.AfterFunc(first, func() { h.beat(context.WithoutCancel(ctx)) })
 }
 

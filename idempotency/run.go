@@ -49,7 +49,7 @@ func (r *run) do(ctx context.Context) error {
 		return r.unprotected(ctx, errDisabled)
 	}
 	switch err := r.identify(); {
-	case errors.Is(err, ErrNoKey) && !r.op.RequireKey:
+	case r.name == "" && errors.Is(err, ErrNoKey) && !r.op.RequireKey:
 		return r.unprotected(ctx, err)
 	case err != nil:
 		return r.refuse(ctx, err)
@@ -159,7 +159,7 @@ func (r *run) compete(ctx context.Context) error {
 func (r *run) claim(takeOver bool) (Record, error) {
 	now := time.Now()
 	lease := now.Round(0).Add(r.lease(now))
-	expires := now.Round(0).Add(r.op.TTL)
+	expires := r.expires()
 	if r.op.RefuseAbandoned || r.op.Reconcile != nil {
 		expires = expires.AddDate(10, 0, 0) // what is uncertain is not forgotten
 	}
@@ -218,7 +218,7 @@ func (r *run) own(ctx context.Context, dead Record) error {
 	}
 	err := r.guard(ctx, (*run).handle, (*run).release)
 	switch {
-	case r.beats.lost:
+	case r.beats.lost || errors.Is(err, ErrLost):
 		r.lose(ctx)
 	case err != nil && !r.keep:
 		r.release(ctx)
@@ -297,14 +297,14 @@ func assign(to, value any) error {
 
 // complete writes what the run left: its result, or an error that is kept.
 func (r *run) complete(ctx context.Context, failure error) {
-	full, unsaved := r.left(failure)
-	c := Completion{
-		Key:         r.key,
-		Owner:       r.owner,
-		Fingerprint: r.fingerprint,
-		Expires:     time.Now().Round(0).Add(r.op.TTL),
-		Result:      full,
+	var full Result
+	var unsaved error
+	if failure != nil {
+		full = encodeFailure(failure)
+	} else {
+		full, unsaved = r.encoded(r.work.result())
 	}
+	c := r.completion(full)
 	if unsaved == nil {
 		c.Result, unsaved = r.fit(ctx, full)
 	}
@@ -329,12 +329,9 @@ func (r *run) complete(ctx context.Context, failure error) {
 	}
 }
 
-// left is what the run left. With an error it is not kept.
-func (r *run) left(failure error) (Result, error) {
-	if failure != nil {
-		return encodeFailure(failure), nil
-	}
-	result, err := r.op.encode(r.work.result())
+// encoded is the result that v points to. With an error it is not kept.
+func (r *run) encoded(v any) (Result, error) {
+	result, err := r.op.encode(v)
 	if err != nil {
 		return Result{Encoding: NotKept}, r.notKept(err)
 	}
@@ -469,6 +466,8 @@ func (r *run) leaseLeft(record Record) time.Duration {
 	return lease.Add(r.op.Skew).Sub(milli(time.Now()))
 }
 
+func (r *run) expires() time.Time { return time.Now().Round(0).Add(r.op.TTL) }
+
 func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attempt} }
 
 func (r *run) subject() Subject { return r.op.subject(r.name) }
@@ -485,7 +484,7 @@ func (op *operation) owner(ctx context.Context) string {
 			return owner
 		}
 	}
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+	var random [16]byte
+	_, _ = rand.Read(random[:])
+	return string(hex.AppendEncode(make([]byte, 0, 2*len(random)), random[:]))
 }
