@@ -359,7 +359,7 @@ func (r *run) giveBack(ctx context.Context) {
 	}
 }
 
-const tries = 3
+const tries = 4
 
 // insist takes a step that has to be taken though the caller may have gone, and takes it again if it fails, within time.
 func (r *run) insist(ctx context.Context, within time.Duration, step func(ctx context.Context, last bool) error) error {
@@ -404,7 +404,6 @@ func (r *run) replay(ctx context.Context, record Record, cached bool) error {
 		err = r.op.decode(data, record.Result.Encoding, r.work.result())
 	}
 	if err != nil {
-		_ = assign(r.work.result(), nil) // it may be half decoded
 		return r.refuse(ctx, &CorruptError{r.subject(), err})
 	}
 	if !cached {
@@ -436,6 +435,7 @@ func (r *run) unsave(ctx context.Context, err error) {
 
 func (r *run) refuse(ctx context.Context, err error) error {
 	r.outcome = Refused
+	_ = assign(r.work.result(), nil) // it may be half decoded
 	wait, _ := refusal.After(err)
 	r.emit(ctx, event.Event{Kind: event.Refusal, Wait: wait, Err: err})
 	return err
