@@ -90,7 +90,9 @@ func TestReconcile(t *testing.T) {
 				if !errors.Is(err, idempotency.ErrUncertain) {
 					t.Errorf("got %v", err)
 				}
-				s.config.Reconcile = func(_ context.Context, run idempotency.Abandoned) (any, bool, error) { return receipt{"7", 1}, true, nil }
+				s.config.Reconcile = func(_ context.Context, run idempotency.Abandoned) (any, bool, error) {
+					return receipt{"7", 1}, true, nil
+				}
 				s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 3)
 			})
 		})
