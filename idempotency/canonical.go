@@ -54,7 +54,7 @@ type span struct{ from, to int }
 func (s span) of(b []byte) []byte { return b[s.from:s.to] }
 
 func (c *canon) form() ([]byte, error) {
-	c.out = make([]byte, 0, len(c.src))
+	c.out, c.strings, c.members = make([]byte, 0, len(c.src)), make([]byte, 0, 256), make([]member, 0, 16)
 	if err := c.value(); err != nil {
 		return nil, err
 	}
@@ -81,14 +81,13 @@ func (c *canon) value() error {
 		return c.array()
 	case '"':
 		from := len(c.strings)
-		err := c.decode()
-		c.out = appendString(c.out, c.strings[from:])
+		err := c.text()
 		c.strings = c.strings[:from]
 		return err
 	}
-	n := bytes.IndexAny(c.src, ",]} \t\r\n")
-	if n < 0 {
-		n = len(c.src)
+	n := 1
+	for n < len(c.src) && c.src[n] > ' ' && c.src[n] != ',' && c.src[n] != ']' && c.src[n] != '}' {
+		n++
 	}
 	word := c.src[:n]
 	c.src = c.src[n:]
@@ -130,14 +129,13 @@ func (c *canon) object() error {
 			c.out = append(c.out, ',')
 		}
 		m := member{name: span{from: len(c.strings)}, text: span{from: len(c.out)}}
-		if err := c.decode(); err != nil {
+		if err := c.text(); err != nil {
 			return err
 		}
 		m.name.to = len(c.strings)
 		if n := len(c.members); n > first {
 			inOrder = inOrder && c.compare(c.members[n-1], m) < 0
 		}
-		c.out = appendString(c.out, m.name.of(c.strings))
 		c.next()
 		c.src = c.src[1:]
 		c.out = append(c.out, ':')
@@ -195,20 +193,31 @@ func rank(b byte) byte {
 	return b
 }
 
-// decode takes a string off src and appends what it says to strings.
-func (c *canon) decode() error {
+// text writes the string that src begins with, and appends what it says to strings.
+func (c *canon) text() error {
+	from, plain := len(c.strings), true
 	for c.src = c.src[1:]; ; {
-		n := bytes.IndexAny(c.src, `"\`)
+		n := 0
+		for c.src[n] != '"' && c.src[n] != '\\' {
+			n++
+		}
 		c.strings = append(c.strings, c.src[:n]...)
 		quote := c.src[n] == '"'
 		c.src = c.src[n+1:]
 		if quote {
-			return nil
+			break
 		}
+		plain = false
 		if err := c.unescape(); err != nil {
 			return err
 		}
 	}
+	if said := c.strings[from:]; plain {
+		c.out = append(append(append(c.out, '"'), said...), '"')
+	} else {
+		c.out = appendString(c.out, said)
+	}
+	return nil
 }
 
 func (c *canon) unescape() error {
@@ -283,6 +292,9 @@ func appendString(b, s []byte) []byte {
 
 // appendNumber writes a number as ECMAScript would, if its numbers had as many digits as one likes.
 func appendNumber(b, number []byte) ([]byte, error) {
+	if isShort(number) {
+		return append(b, number...), nil
+	}
 	text, negative := bytes.CutPrefix(number, []byte("-"))
 	mantissa, exponent := text, 0
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
@@ -333,4 +345,15 @@ func appendNumber(b, number []byte) ([]byte, error) {
 		b = strconv.AppendInt(b, int64(point-1), 10)
 	}
 	return b, nil
+}
+
+// isShort reports whether number is a whole one, of so few digits that they are written as they are.
+func isShort(number []byte) bool {
+	digits := bytes.TrimPrefix(number, []byte("-"))
+	for _, b := range digits {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return len(digits) <= 21 && string(number) != "-0"
 }

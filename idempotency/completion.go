@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"time"
 )
 
 // CompletionOf returns what makes the record of the innermost call that ctx is in completed with result, which its handler
@@ -28,5 +29,6 @@ func CompletionOf(ctx context.Context, result any) (Completion, error) {
 }
 
 func (r *run) completion(left Result) Completion {
-	return Completion{Key: r.key, Owner: r.owner, Fingerprint: r.fingerprint, Expires: r.expires(), Result: left}
+	expires := time.Now().Round(0).Add(r.op.TTL)
+	return Completion{Key: r.key, Owner: r.owner, Fingerprint: r.fingerprint, Expires: expires, Result: left}
 }

@@ -24,7 +24,7 @@ func Payload[T any](v T) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return digest(string(form)), nil
+	return digest(form), nil
 }
 
 // Join makes one key of parts, such as a tenant and an order, so that no two lists of parts have the same key. It is
@@ -46,7 +46,7 @@ func Join(parts ...string) string {
 }
 
 // digest is the SHA-256 of s in hexadecimal digits.
-func digest(s string) string { return string(appendDigest(make([]byte, 0, 2*sha256.Size), s)) }
+func digest[T string | []byte](s T) string { return string(appendDigest(make([]byte, 0, 2*sha256.Size), s)) }
 
 // scoped is the digest of key after its scope, which it cannot be confused with: it has no '#'.
 func scoped(scope, key string) string {
@@ -56,7 +56,7 @@ func scoped(scope, key string) string {
 	return string(appendDigest(b, key))
 }
 
-func appendDigest(b []byte, s string) []byte {
+func appendDigest[T string | []byte](b []byte, s T) []byte {
 	sum := sha256.Sum256([]byte(s))
 	return hex.AppendEncode(b, sum[:])
 }

@@ -83,7 +83,9 @@ func (h *heartbeat) beat(ctx context.Context) {
 		h.mu.Lock()
 		h.lost = true
 		h.mu.Unlock()
-		h.run.cancel(ErrLost)
+		if h.run.lost != nil {
+			h.run.lost(ErrLost)
+		}
 		return
 	}
 	next := op.Lease / 3

@@ -39,7 +39,7 @@ type run struct {
 
 	ctx    runContext // the handler's
 	keep   bool       // whether the handler's error is a result
-	cancel context.CancelCauseFunc
+	lost   context.CancelCauseFunc // ends it
 	beats  heartbeat
 }
 
@@ -65,11 +65,7 @@ func (r *run) do(ctx context.Context) error {
 		return r.replay(ctx, record, true)
 	}
 	r.owner = r.op.owner(ctx)
-	inner, stop := r.hurry(ctx)
-	defer stop()
-	inner, r.cancel = context.WithCancelCause(inner)
-	defer r.cancel(nil)
-	r.ctx = runContext{inner, r}
+	defer r.enter(ctx)()
 	return r.compete(ctx)
 }
 
@@ -95,16 +91,23 @@ func (r *run) identify() error {
 	return nil
 }
 
-// hurry is ctx with the end that leaves time to write how the run ended.
-func (r *run) hurry(ctx context.Context) (context.Context, context.CancelFunc) {
+// enter makes the handler's context, and returns what ends it. It ends early enough to leave time to write how the run
+// ended; where no deadline is known, it ends when the record is lost. Where one is known the record is held until after
+// that.
+func (r *run) enter(ctx context.Context) (end func()) {
+	r.ctx = runContext{ctx, r}
 	deadline, ok := ctx.Deadline()
-	if ok {
-		r.deadline = deadline
-		if reserve := r.op.reserve(time.Until(deadline)); reserve > 0 {
-			return context.WithDeadline(ctx, deadline.Add(-reserve))
-		}
+	if !ok {
+		r.ctx.Context, r.lost = context.WithCancelCause(ctx)
+		return func() { r.lost(nil) }
 	}
-	return ctx, func() {}
+	r.deadline = deadline
+	reserve := r.op.reserve(time.Until(deadline))
+	if reserve == 0 {
+		return func() {}
+	}
+	r.ctx.Context, end = context.WithDeadline(ctx, deadline.Add(-reserve))
+	return end
 }
 
 // compete claims the key, and either runs the call, or replays it, or refuses it. The store is the judge of what has
@@ -159,7 +162,7 @@ func (r *run) compete(ctx context.Context) error {
 func (r *run) claim(takeOver bool) (Record, error) {
 	now := time.Now()
 	lease := now.Round(0).Add(r.lease(now))
-	expires := r.expires()
+	expires := now.Round(0).Add(r.op.TTL)
 	if r.op.RefuseAbandoned || r.op.Reconcile != nil {
 		expires = expires.AddDate(10, 0, 0) // what is uncertain is not forgotten
 	}
@@ -370,14 +373,15 @@ func (r *run) insist(ctx context.Context, within time.Duration, step func(ctx co
 		defer cancel()
 		return step(ctx, last)
 	}
-	for n := 1; n < tries; n++ {
-		err := try(time.Until(end)/2, false)
+	for range tries - 1 {
+		err := try(within/2, false)
 		if err == nil || errors.Is(err, ErrLost) {
 			return err
 		}
 		time.Sleep(min(time.Until(end)/4, jitter(40*time.Millisecond)))
+		within = time.Until(end)
 	}
-	return try(time.Until(end), true)
+	return try(within, true)
 }
 
 // remaining is the time there is to write how the run ended, a little even if the handler left none.
@@ -465,8 +469,6 @@ func (r *run) leaseLeft(record Record) time.Duration {
 	}
 	return lease.Add(r.op.Skew).Sub(milli(time.Now()))
 }
-
-func (r *run) expires() time.Time { return time.Now().Round(0).Add(r.op.TTL) }
 
 func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attempt} }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/seawall-go/seawall/idempotency/storetest"
 )
 
-// first starts the call in another goroutine, and returns when its handler runs. The handler takes so long, and ends so.
-func first(t *testing.T, s *stage, takes time.Duration, end error) (wait func()) {
+// runFirst starts the call in another goroutine, and returns when its handler runs. The handler takes so long, and ends so.
+func runFirst(t *testing.T, s *stage, takes time.Duration, end error) (wait func()) {
 	t.Helper()
 	running, done := make(chan struct{}), make(chan struct{})
 	s.then = func(context.Context) error {
@@ -33,7 +33,7 @@ func TestSecondCallerWaitsForTheResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
 		s.config.Wait = time.Minute
-		wait := first(t, s, 10*time.Second, nil)
+		wait := runFirst(t, s, 10*time.Second, nil)
 		start := time.Now()
 		r, outcome, err := s.call(t.Context(), order{ID: "7"})
 		if r != (receipt{"7", 1}) || outcome != idempotency.Replayed || err != nil {
@@ -53,7 +53,7 @@ func TestSecondCallerRunsWhenTheFirstFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
 		s.config.Wait = time.Minute
-		wait := first(t, s, 10*time.Second, errBoom)
+		wait := runFirst(t, s, 10*time.Second, errBoom)
 		r, outcome, err := s.call(t.Context(), order{ID: "7"})
 		if r != (receipt{"7", 2}) || outcome != idempotency.Ran || err != nil {
 			t.Errorf("got %v, %v, %v", r, outcome, err)
@@ -94,7 +94,7 @@ func TestSecondCallerWaitsNoLongerThanItMay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage()
-				wait := first(t, s, 10*time.Minute, nil)
+				wait := runFirst(t, s, 10*time.Minute, nil)
 				s.config.Wait = tt.wait
 				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
 				defer cancel()
@@ -114,7 +114,7 @@ func TestStoreThatFailsDuringTheWaitRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
 		s.config.Wait, s.config.FailOpen = time.Minute, true // another run is known to go on
-		wait := first(t, s, time.Minute, nil)
+		wait := runFirst(t, s, time.Minute, nil)
 		s.Next(storetest.Load, storetest.Fault{}, storetest.Fault{Err: errBoom})
 		err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrStore)
 		if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "load" {
