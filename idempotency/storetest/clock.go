@@ -44,7 +44,7 @@ func followsOwnClock(k *kit) {
 	a = k.ask(k.key(), "A")
 	k.claim(a)
 	since = time.Now()
-	k.ok("Extend", k.Store.Extend(ctx(), a.Key, a.Owner, since.Add(short)))
+	k.ok("Extend", k.Store.Extend(k.Context(), a.Key, a.Owner, since.Add(short)))
 	if r := won("a lease that was moved", a.Key, since); r.Attempt != 2 {
 		k.Errorf("after the lease: attempt %d, want 2", r.Attempt)
 	}
@@ -57,6 +57,6 @@ func followsOwnClock(k *kit) {
 	if k.WholeSeconds {
 		end.Expires = wholeSecond(end.Expires)
 	}
-	k.ok("Complete", k.Store.Complete(ctx(), end))
+	k.ok("Complete", k.Store.Complete(k.Context(), end))
 	won("a result", a.Key, since)
 }

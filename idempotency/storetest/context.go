@@ -11,9 +11,9 @@ import (
 // endsWithContext calls every verb with a context that has ended. The store may carry it out all the same, as happens
 // to a request already sent, or not; but if not, it says so, and says nothing else.
 func endsWithContext(k *kit) {
-	gone, cancel := context.WithCancel(ctx())
+	gone, cancel := context.WithCancel(k.Context())
 	cancel()
-	past, cancel := context.WithDeadline(ctx(), time.Now().Add(-time.Second))
+	past, cancel := context.WithDeadline(k.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	for _, ended := range []context.Context{gone, past} {
 		a := k.ask(k.key(), "A")
@@ -22,7 +22,7 @@ func endsWithContext(k *kit) {
 			if errors.Is(err, idempotency.ErrLost) {
 				k.Fatalf("%s with an ended context: %v, which is not so", verb, err)
 			}
-			got, problem := k.Store.Load(ctx(), a.Key)
+			got, problem := k.Store.Load(k.Context(), a.Key)
 			k.ok("Load", problem)
 			if !k.same(got, is) && (err == nil || !k.same(got, was)) {
 				k.Fatalf("%s with an ended context: error %v\n got %s\nwant %s", verb, err, show(got), show(is))
@@ -36,7 +36,7 @@ func endsWithContext(k *kit) {
 		long := r
 		long.Lease = k.now().Add(2 * time.Hour)
 		either("Extend", k.Store.Extend(ended, a.Key, a.Owner, long.Lease), r, long)
-		k.ok("Extend", k.Store.Extend(ctx(), a.Key, a.Owner, long.Lease))
+		k.ok("Extend", k.Store.Extend(k.Context(), a.Key, a.Owner, long.Lease))
 
 		end := k.end(a)
 		either("Complete", k.Store.Complete(ended, end), long, completed(long, end))
@@ -50,7 +50,7 @@ func endsWithContext(k *kit) {
 		a = k.ask(k.key(), "A")
 		r = k.wins(a, 1)
 		either("Release", k.Store.Release(ended, a.Key, a.Owner), r, none)
-		k.ok("Release", k.Store.Release(ctx(), a.Key, a.Owner))
+		k.ok("Release", k.Store.Release(k.Context(), a.Key, a.Owner))
 		k.free(a.Key)
 	}
 }

@@ -11,15 +11,14 @@ import (
 	"github.com/seawall-go/seawall/idempotency"
 )
 
-// keeps fails the check unless a run that ends with result leaves it to others as it is. It returns the record.
-func (k *kit) keeps(key string, result idempotency.Result) idempotency.Record {
+// keeps fails the check unless a run that ends with result leaves it to others as it is.
+func (k *kit) keeps(key string, result idempotency.Result) {
 	k.Helper()
 	a := k.ask(key, "A")
 	end := k.end(a)
 	end.Result = result
 	r := k.completes(end, k.wins(a, 1))
 	k.loses(k.ask(key, "B"), r)
-	return r
 }
 
 func keepsResults(k *kit) {
@@ -84,7 +83,7 @@ func keepsMaxData(k *kit) {
 	r := k.wins(a, 1)
 
 	if limit > 0 { // it may be more careful than it has to, but keeps all or nothing
-		switch err := k.Store.Complete(ctx(), end); {
+		switch err := k.Store.Complete(k.Context(), end); {
 		case err == nil:
 			k.holds(completed(r, end))
 			k.Skip("MaxData leaves some room")
@@ -100,10 +99,10 @@ func keepsMaxData(k *kit) {
 func keepsKeysApart(k *kit) {
 	odd := []string{
 		"", " ", "a", "A", "a ", " a", "a/b", "a#b", "a:b", "{a}", "{a}b", "a*", "a?", "[a]", `a"b`, `a\b`, "a'b", "a%20b",
-		"a\nb", "a\tb", "a\x00b", "é", "e\u0301", "日本", "🔑", "a,b;c=d", "..", "$a", "@a", strings.Repeat("k", 512),
+		"a\nb", "a\tb", "a\x00b", "é", "e\u0301", "\u65e5\u672c", "🔑", "a,b;c=d", "..", "$a", "@a", strings.Repeat("k", 512),
 	}
 	prefix := k.key() + "#"
-	var records []idempotency.Record
+	records := make([]idempotency.Record, 0, len(odd))
 	for i, key := range odd {
 		a := k.ask(prefix+key, "A")
 		a.Lease = a.Lease.Add(time.Duration(i) * time.Hour)
@@ -120,7 +119,7 @@ func keepsKeysApart(k *kit) {
 	}
 	for i, r := range records {
 		if i%3 == 1 {
-			k.ok("Release", k.Store.Release(ctx(), r.Key, r.Owner))
+			k.ok("Release", k.Store.Release(k.Context(), r.Key, r.Owner))
 			records[i] = idempotency.Record{Key: r.Key}
 		}
 	}
@@ -139,13 +138,13 @@ func sharesNothing(k *kit) {
 	end := k.end(a)
 	given := slices.Clone(end.Result.Data)
 	end.Result.Data = given
-	k.ok("Complete", k.Store.Complete(ctx(), end))
+	k.ok("Complete", k.Store.Complete(k.Context(), end))
 	end.Result.Data = bytes.Clone(given)
 	r = completed(r, end)
 	spoil(given)
 	k.holds(r)
 	for range 2 {
-		got, err := k.Store.Load(ctx(), a.Key)
+		got, err := k.Store.Load(k.Context(), a.Key)
 		k.ok("Load", err)
 		spoil(got.Result.Data)
 		k.holds(r)

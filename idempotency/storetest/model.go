@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"pgregory.net/rapid"
@@ -66,7 +67,7 @@ type outcome struct {
 }
 
 func (m *reference) claim(rt *rapid.T) {
-	c := m.ask(rapid.SampledFrom(m.keys).Draw(rt, "key"), fmt.Sprint(len(m.runs)))
+	c := m.ask(rapid.SampledFrom(m.keys).Draw(rt, "key"), strconv.Itoa(len(m.runs)))
 	if len(m.runs) > 0 && rapid.IntRange(0, 3).Draw(rt, "owner") == 0 {
 		old := rapid.SampledFrom(m.runs).Draw(rt, "run")
 		c.Key, c.Owner = old.Key, old.Owner
@@ -83,7 +84,7 @@ func (m *reference) claim(rt *rapid.T) {
 	m.runs = append(m.runs, c)
 	m.send(request{
 		text: fmt.Sprintf("Claim %+v", c), key: c.Key, owner: c.Owner, claim: c,
-		send:     func() (idempotency.Record, error) { return m.Store.Claim(ctx(), c) },
+		send:     func() (idempotency.Record, error) { return m.Store.Claim(m.Context(), c) },
 		outcomes: func(is idempotency.Record) []outcome { return m.claimed(is, c) },
 	})
 }
@@ -152,7 +153,7 @@ func (m *reference) complete(rt *rapid.T) {
 	end.Expires = m.now().Add(pick(rt, "expires in", 24*time.Hour, soon))
 	m.send(request{
 		text: fmt.Sprintf("Complete %+v", end), key: end.Key, owner: end.Owner,
-		send: func() (idempotency.Record, error) { return idempotency.Record{}, m.Store.Complete(ctx(), end) },
+		send: func() (idempotency.Record, error) { return idempotency.Record{}, m.Store.Complete(m.Context(), end) },
 		outcomes: func(is idempotency.Record) []outcome {
 			switch {
 			case is.Owner != end.Owner:
@@ -170,7 +171,7 @@ func (m *reference) release(rt *rapid.T) {
 	m.send(request{
 		text: "Release for " + c.Owner, key: c.Key, owner: c.Owner,
 		send: func() (idempotency.Record, error) {
-			return idempotency.Record{}, m.Store.Release(ctx(), c.Key, c.Owner)
+			return idempotency.Record{}, m.Store.Release(m.Context(), c.Key, c.Owner)
 		},
 		outcomes: func(is idempotency.Record) []outcome {
 			if is.Owner == c.Owner && is.Status == idempotency.InProgress {
@@ -187,7 +188,7 @@ func (m *reference) extend(rt *rapid.T) {
 	m.send(request{
 		text: fmt.Sprintf("Extend for %s to %s", c.Owner, clock(lease)), key: c.Key, owner: c.Owner,
 		send: func() (idempotency.Record, error) {
-			return idempotency.Record{}, m.Store.Extend(ctx(), c.Key, c.Owner, lease)
+			return idempotency.Record{}, m.Store.Extend(m.Context(), c.Key, c.Owner, lease)
 		},
 		outcomes: func(is idempotency.Record) []outcome {
 			if is.Owner != c.Owner || is.Status != idempotency.InProgress {
@@ -271,15 +272,16 @@ func (m *reference) forgettable(r idempotency.Record) bool {
 
 // look fails the check unless the record of q.key is what the model says, and has become that in a lawful way.
 func (m *reference) look(q request) {
-	got, err := m.Store.Load(ctx(), q.key)
+	got, err := m.Store.Load(m.Context(), q.key)
 	is := m.is[q.key]
-	none := is.Status == "" || is.Status == idempotency.Completed && m.expires(is).Before(m.now())
-	lives := is.Status != "" && !(none && m.bubble && m.now().Sub(m.expires(is)) >= time.Second)
+	age := m.now().Sub(m.expires(is))
+	expired := is.Status == idempotency.Completed && age > 0
+	gone := expired && m.bubble && (age >= time.Second || !m.WholeSeconds)
 	switch {
 	case err != nil:
 		m.rt.Fatalf("Load: %v", err)
-	case lives && m.same(got, is):
-	case (none || m.forgettable(is)) && m.same(got, idempotency.Record{}):
+	case m.same(got, is) && !gone:
+	case m.same(got, idempotency.Record{}) && (expired || m.forgettable(is)):
 	default:
 		m.rt.Fatalf("after %s\nLoad:\n got %s\nwant %s", q.text, show(got), show(is))
 	}

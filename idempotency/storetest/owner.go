@@ -14,7 +14,7 @@ func completes(k *kit) {
 	again := k.end(a)
 	again.Fingerprint, again.Expires = "another", again.Expires.Add(time.Hour)
 	again.Result = idempotency.Result{Encoding: idempotency.None, Failed: true}
-	k.ok("Complete, again", k.Store.Complete(ctx(), again))
+	k.ok("Complete, again", k.Store.Complete(k.Context(), again))
 	k.holds(r) // the first result stays
 
 	late := k.abandoned(k.key(), "A")
@@ -29,31 +29,31 @@ func completes(k *kit) {
 
 func completesForOwner(k *kit) {
 	a := k.ask(k.key(), "A")
-	k.lost("Complete of no record", k.Store.Complete(ctx(), k.end(a)))
+	k.lost("Complete of no record", k.Store.Complete(k.Context(), k.end(a)))
 	k.free(a.Key)
 
 	b := k.ask(a.Key, "B")
 	r := k.wins(a, 1)
-	k.lost("Complete of another's run", k.Store.Complete(ctx(), k.end(b)))
+	k.lost("Complete of another's run", k.Store.Complete(k.Context(), k.end(b)))
 	k.holds(r)
 
 	r = k.completes(k.end(a), r)
-	k.lost("Complete of another's result", k.Store.Complete(ctx(), k.end(b)))
+	k.lost("Complete of another's result", k.Store.Complete(k.Context(), k.end(b)))
 	k.holds(r)
 
 	over := k.abandoned(k.key(), "A")
 	r = k.wins(over, 1)
-	k.lost("Complete of an abandoned run by who has not claimed it", k.Store.Complete(ctx(), k.end(k.ask(over.Key, "B"))))
+	k.lost("Complete of an abandoned run by who has not claimed it", k.Store.Complete(k.Context(), k.end(k.ask(over.Key, "B"))))
 	k.holds(r)
 }
 
 func releases(k *kit) {
 	for _, a := range []idempotency.Claim{k.ask(k.key(), "A"), k.abandoned(k.key(), "A")} {
 		k.wins(a, 1)
-		k.ok("Release", k.Store.Release(ctx(), a.Key, a.Owner))
+		k.ok("Release", k.Store.Release(k.Context(), a.Key, a.Owner))
 		k.free(a.Key)
-		k.lost("Complete after Release", k.Store.Complete(ctx(), k.end(a)))
-		k.lost("Extend after Release", k.Store.Extend(ctx(), a.Key, a.Owner, a.Lease))
+		k.lost("Complete after Release", k.Store.Complete(k.Context(), k.end(a)))
+		k.lost("Extend after Release", k.Store.Extend(k.Context(), a.Key, a.Owner, a.Lease))
 		k.free(a.Key)
 		k.wins(k.ask(a.Key, "B"), 1)
 	}
@@ -62,16 +62,16 @@ func releases(k *kit) {
 func releasesForOwner(k *kit) {
 	a := k.ask(k.key(), "A")
 	b := k.ask(a.Key, "B")
-	k.ok("Release of no record", k.Store.Release(ctx(), a.Key, a.Owner))
+	k.ok("Release of no record", k.Store.Release(k.Context(), a.Key, a.Owner))
 	k.free(a.Key)
 
 	r := k.wins(a, 1)
-	k.ok("Release of another's run", k.Store.Release(ctx(), b.Key, b.Owner))
+	k.ok("Release of another's run", k.Store.Release(k.Context(), b.Key, b.Owner))
 	k.holds(r)
 
 	r = k.completes(k.end(a), r)
-	k.ok("Release of another's result", k.Store.Release(ctx(), b.Key, b.Owner))
-	k.ok("Release of one's own result", k.Store.Release(ctx(), a.Key, a.Owner))
+	k.ok("Release of another's result", k.Store.Release(k.Context(), b.Key, b.Owner))
+	k.ok("Release of one's own result", k.Store.Release(k.Context(), a.Key, a.Owner))
 	k.holds(r)
 }
 
@@ -81,12 +81,12 @@ func extends(k *kit) {
 		for _, lease := range []time.Duration{2 * time.Hour, 3 * time.Hour, time.Hour, 72 * time.Hour, 4 * time.Hour} {
 			r.Lease = k.now().Add(lease)
 			r.Expires = later(r.Expires, r.Lease)
-			k.ok("Extend", k.Store.Extend(ctx(), a.Key, a.Owner, r.Lease))
+			k.ok("Extend", k.Store.Extend(k.Context(), a.Key, a.Owner, r.Lease))
 			k.holds(r)
 			k.loses(k.ask(a.Key, "B"), r)
 		}
 		over := k.now().Add(-time.Hour) // an owner can give up its lease and go on
-		k.ok("Extend into the past", k.Store.Extend(ctx(), a.Key, a.Owner, over))
+		k.ok("Extend into the past", k.Store.Extend(k.Context(), a.Key, a.Owner, over))
 		k.wins(k.ask(a.Key, "B"), 2)
 	}
 	if k.vague() {
@@ -96,7 +96,7 @@ func extends(k *kit) {
 	a.Lease = a.Now.Add(10 * time.Second)
 	r := k.wins(a, 1)
 	r.Lease = a.Now.Add(20*time.Second + time.Millisecond)
-	k.ok("Extend", k.Store.Extend(ctx(), a.Key, a.Owner, r.Lease))
+	k.ok("Extend", k.Store.Extend(k.Context(), a.Key, a.Owner, r.Lease))
 	k.pass(r.Lease.Sub(a.Now))
 	b := k.ask(a.Key, "B")
 	b.Skew = 0
@@ -111,16 +111,16 @@ func extendsForOwner(k *kit) {
 	a := k.ask(k.key(), "A")
 	b := k.ask(a.Key, "B")
 	lease := k.now().Add(3 * time.Hour)
-	k.lost("Extend of no record", k.Store.Extend(ctx(), a.Key, a.Owner, lease))
+	k.lost("Extend of no record", k.Store.Extend(k.Context(), a.Key, a.Owner, lease))
 	k.free(a.Key)
 
 	r := k.wins(a, 1)
-	k.lost("Extend of another's run", k.Store.Extend(ctx(), b.Key, b.Owner, lease))
+	k.lost("Extend of another's run", k.Store.Extend(k.Context(), b.Key, b.Owner, lease))
 	k.holds(r)
 
 	r = k.completes(k.end(a), r)
-	k.lost("Extend of another's result", k.Store.Extend(ctx(), b.Key, b.Owner, lease))
-	k.lost("Extend of one's own result", k.Store.Extend(ctx(), a.Key, a.Owner, lease))
+	k.lost("Extend of another's result", k.Store.Extend(k.Context(), b.Key, b.Owner, lease))
+	k.lost("Extend of one's own result", k.Store.Extend(k.Context(), a.Key, a.Owner, lease))
 	k.holds(r)
 }
 
@@ -128,11 +128,11 @@ func extendsForOwner(k *kit) {
 func refusesStale(k *kit) {
 	stale := func(a idempotency.Claim, now idempotency.Record) {
 		k.Helper()
-		k.lost("late Complete", k.Store.Complete(ctx(), k.end(a)))
+		k.lost("late Complete", k.Store.Complete(k.Context(), k.end(a)))
 		k.holds(now)
-		k.lost("late Extend", k.Store.Extend(ctx(), a.Key, a.Owner, k.now().Add(3*time.Hour)))
+		k.lost("late Extend", k.Store.Extend(k.Context(), a.Key, a.Owner, k.now().Add(3*time.Hour)))
 		k.holds(now)
-		k.ok("late Release", k.Store.Release(ctx(), a.Key, a.Owner))
+		k.ok("late Release", k.Store.Release(k.Context(), a.Key, a.Owner))
 		k.holds(now)
 		k.loses(a, now) // a late copy of its claim
 		k.loses(k.ask(a.Key, "C"), now)
@@ -150,10 +150,10 @@ func refusesStale(k *kit) {
 	k.wins(b, 1)
 	a = k.ask(b.Key, "A")
 	k.wins(a, 2)
-	k.ok("Release", k.Store.Release(ctx(), a.Key, a.Owner))
-	k.lost("late Complete", k.Store.Complete(ctx(), k.end(b)))
-	k.lost("late Extend", k.Store.Extend(ctx(), b.Key, b.Owner, b.Now.Add(time.Hour)))
-	k.ok("late Release", k.Store.Release(ctx(), b.Key, b.Owner))
+	k.ok("Release", k.Store.Release(k.Context(), a.Key, a.Owner))
+	k.lost("late Complete", k.Store.Complete(k.Context(), k.end(b)))
+	k.lost("late Extend", k.Store.Extend(k.Context(), b.Key, b.Owner, b.Now.Add(time.Hour)))
+	k.ok("late Release", k.Store.Release(k.Context(), b.Key, b.Owner))
 	k.free(b.Key)
 }
 
@@ -164,13 +164,13 @@ func takesTwice(k *kit) {
 	k.loses(a, r)
 	r.Lease = k.now().Add(2 * time.Hour)
 	for range 2 {
-		k.ok("Extend", k.Store.Extend(ctx(), a.Key, a.Owner, r.Lease))
+		k.ok("Extend", k.Store.Extend(k.Context(), a.Key, a.Owner, r.Lease))
 		k.holds(r)
 	}
 	end := k.end(a)
 	r = completed(r, end)
 	for range 2 {
-		k.ok("Complete", k.Store.Complete(ctx(), end))
+		k.ok("Complete", k.Store.Complete(k.Context(), end))
 		k.holds(r)
 	}
 	k.loses(a, r)
@@ -178,11 +178,11 @@ func takesTwice(k *kit) {
 	a = k.ask(k.key(), "A")
 	k.wins(a, 1)
 	for range 2 {
-		k.ok("Release", k.Store.Release(ctx(), a.Key, a.Owner))
+		k.ok("Release", k.Store.Release(k.Context(), a.Key, a.Owner))
 		k.free(a.Key)
 	}
 	r = k.wins(k.ask(a.Key, "B"), 1)
-	k.ok("Release, late", k.Store.Release(ctx(), a.Key, a.Owner))
+	k.ok("Release, late", k.Store.Release(k.Context(), a.Key, a.Owner))
 	k.holds(r)
 }
 
@@ -208,21 +208,21 @@ func survivesLostReplies(k *kit) {
 	}
 	a := k.ask(k.key(), "A")
 	var r idempotency.Record
-	insist("Claim", func() (err error) { r, err = k.Store.Claim(ctx(), a); return err })
+	insist("Claim", func() (err error) { r, err = k.Store.Claim(k.Context(), a); return err })
 	if !k.same(r, claimed(a, 1)) {
 		k.Fatalf("Claim, sent until a reply came:\n got %s\nwant %s", show(r), show(claimed(a, 1)))
 	}
 	r.Lease = k.now().Add(2 * time.Hour)
-	insist("Extend", func() error { return k.Store.Extend(ctx(), a.Key, a.Owner, r.Lease) })
+	insist("Extend", func() error { return k.Store.Extend(k.Context(), a.Key, a.Owner, r.Lease) })
 	k.holds(r)
 	end := k.end(a)
-	insist("Complete", func() error { return k.Store.Complete(ctx(), end) })
+	insist("Complete", func() error { return k.Store.Complete(k.Context(), end) })
 	k.holds(completed(r, end))
-	insist("Load", func() (err error) { r, err = k.Store.Load(ctx(), a.Key); return err })
+	insist("Load", func() (err error) { r, err = k.Store.Load(k.Context(), a.Key); return err })
 
 	a = k.ask(k.key(), "A")
 	k.wins(a, 1)
-	insist("Release", func() error { return k.Store.Release(ctx(), a.Key, a.Owner) })
+	insist("Release", func() error { return k.Store.Release(k.Context(), a.Key, a.Owner) })
 	k.free(a.Key)
 }
 
@@ -233,19 +233,19 @@ func bringsNothingBack(k *kit) {
 	for _, a := range []idempotency.Claim{k.ask(k.key(), "A"), k.abandoned(k.key(), "A")} {
 		k.wins(a, 1)
 		k.Sweep(a.Key)
-		k.lost("Complete of a record that was swept", k.Store.Complete(ctx(), k.end(a)))
+		k.lost("Complete of a record that was swept", k.Store.Complete(k.Context(), k.end(a)))
 		k.free(a.Key)
-		k.lost("Extend of a record that was swept", k.Store.Extend(ctx(), a.Key, a.Owner, k.now().Add(3*time.Hour)))
+		k.lost("Extend of a record that was swept", k.Store.Extend(k.Context(), a.Key, a.Owner, k.now().Add(3*time.Hour)))
 		k.free(a.Key)
-		k.ok("Release of a record that was swept", k.Store.Release(ctx(), a.Key, a.Owner))
+		k.ok("Release of a record that was swept", k.Store.Release(k.Context(), a.Key, a.Owner))
 		k.free(a.Key)
 		r := k.wins(k.ask(a.Key, "B"), 1)
-		k.lost("Complete by an owner from before the sweep", k.Store.Complete(ctx(), k.end(a)))
+		k.lost("Complete by an owner from before the sweep", k.Store.Complete(k.Context(), k.end(a)))
 		k.holds(r)
 	}
 	a := k.ask(k.key(), "A")
 	k.completes(k.end(a), k.wins(a, 1))
 	k.Sweep(a.Key)
-	k.lost("Complete, again, of a result that was swept", k.Store.Complete(ctx(), k.end(a)))
+	k.lost("Complete, again, of a result that was swept", k.Store.Complete(k.Context(), k.end(a)))
 	k.free(a.Key)
 }

@@ -2,7 +2,7 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,36 +29,31 @@ func atOnce(n int, call func(i int)) {
 }
 
 func racesClaims(k *kit) {
-	for name, before := range map[string]func(key string) (attempt int64){
-		"free": func(string) int64 { return 1 },
-		"abandoned": func(key string) int64 {
-			k.wins(k.abandoned(key, "before"), 1)
-			return 2
-		},
-		"expired": func(key string) int64 {
-			a := k.ask(key, "before")
-			k.wins(a, 1)
-			end := k.end(a)
-			end.Expires = k.now().Add(-time.Hour).Truncate(time.Second)
-			k.ok("Complete", k.Store.Complete(ctx(), end))
-			return 2
-		},
-	} {
-		for range rounds {
-			key := k.key()
-			attempt := before(key)
-			race(k, name, key, attempt)
-		}
+	for range rounds {
+		race(k, "free", k.key(), 1)
+	}
+	for range rounds / 5 {
+		a := k.abandoned(k.key(), "before")
+		k.wins(a, 1)
+		race(k, "abandoned", a.Key, 2)
+
+		a = k.ask(k.key(), "before")
+		k.wins(a, 1)
+		end := k.end(a)
+		end.Expires = k.now().Add(-time.Hour).Truncate(time.Second)
+		k.ok("Complete", k.Store.Complete(k.Context(), end))
+		race(k, "expired", a.Key, 2)
 	}
 }
 
+// race lets everybody claim key, and then complete it.
 func race(k *kit, name, key string, attempt int64) {
 	claims, got, ends := make([]idempotency.Claim, callers), make([]idempotency.Record, callers), make([]error, callers)
 	for i := range claims {
-		claims[i] = k.ask(key, fmt.Sprint(i))
+		claims[i] = k.ask(key, strconv.Itoa(i))
 	}
 	atOnce(callers, func(i int) {
-		r, err := k.Store.Claim(ctx(), claims[i])
+		r, err := k.Store.Claim(k.Context(), claims[i])
 		if err != nil {
 			k.Errorf("Claim for %s: %v", claims[i].Owner, err)
 		}
@@ -89,7 +84,7 @@ func race(k *kit, name, key string, attempt int64) {
 	k.holds(want)
 
 	end := k.end(claims[winner])
-	atOnce(callers, func(i int) { ends[i] = k.Store.Complete(ctx(), k.end(claims[i])) })
+	atOnce(callers, func(i int) { ends[i] = k.Store.Complete(k.Context(), k.end(claims[i])) })
 	for i, err := range ends {
 		if i == winner {
 			k.ok("Complete by the owner", err)
@@ -113,19 +108,19 @@ func racesEnds(k *kit) {
 			var err error
 			switch {
 			case i != round/3%(others+1):
-				got[i], err = k.Store.Claim(ctx(), k.ask(a.Key, fmt.Sprint(i)))
+				got[i], err = k.Store.Claim(k.Context(), k.ask(a.Key, strconv.Itoa(i)))
 			case round%3 == 0:
-				late = k.Store.Complete(ctx(), end)
+				late = k.Store.Complete(k.Context(), end)
 			case round%3 == 1:
-				late = k.Store.Extend(ctx(), a.Key, a.Owner, lease)
+				late = k.Store.Extend(k.Context(), a.Key, a.Owner, lease)
 			default:
-				err = k.Store.Release(ctx(), a.Key, a.Owner)
+				err = k.Store.Release(k.Context(), a.Key, a.Owner)
 			}
 			if err != nil {
 				k.Errorf("a caller of %d: %v", others+1, err)
 			}
 		})
-		is, err := k.Store.Load(ctx(), a.Key)
+		is, err := k.Store.Load(k.Context(), a.Key)
 		k.ok("Load", err)
 		for i, r := range got {
 			if i != round/3%(others+1) && !k.same(r, is) {
@@ -150,7 +145,7 @@ func racesEnds(k *kit) {
 		a := k.ask(k.key(), "A")
 		want := claimed(a, 1)
 		atOnce(others, func(int) {
-			if r, err := k.Store.Claim(ctx(), a); err != nil || !k.same(r, want) {
+			if r, err := k.Store.Claim(k.Context(), a); err != nil || !k.same(r, want) {
 				k.Errorf("Claim, sent several times at once: %v\n got %s\nwant %s", err, show(r), show(want))
 			}
 		})

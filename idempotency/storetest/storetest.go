@@ -3,7 +3,6 @@
 package storetest
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -19,7 +18,8 @@ import (
 // A Harness is a store to be tested, and what the checks cannot know about it. Only Store is required. What the others
 // make possible is checked if they are there, and skipped by name if not.
 type Harness struct {
-	// Store is the store. What it holds already does not matter.
+	// Store is the store. What it holds already does not matter. It is left with records under keys that begin with
+	// "storetest/", most of which expire within a day.
 	Store idempotency.Store
 
 	// OwnClock says that the store judges by its own clock and not by Claim.Now.
@@ -44,7 +44,8 @@ type Harness struct {
 //
 // Besides what each verb promises of one caller, with every instant exact to the millisecond, it is proved that
 //
-//   - of 64 callers who claim a key at once, one gets it, 50 times over, also when it was abandoned or has expired;
+//   - of 64 callers who claim a key at once, one gets it, 50 times over, and so with keys that were abandoned or have
+//     expired;
 //   - a stale owner changes nothing, whether its successor is running or done;
 //   - any verb can be sent again;
 //   - a record that was swept is not brought back by its owner;
@@ -93,7 +94,7 @@ func RunServer(t *testing.T, open func(t *testing.T) Harness) {
 	})
 }
 
-var checks = []struct {
+var checks = []struct { //nolint:gochecknoglobals // a list in a reader's order
 	name  string
 	check func(k *kit)
 }{
@@ -159,14 +160,6 @@ func (k *kit) now() time.Time {
 // vague reports whether instants are exact to the minute at best.
 func (k *kit) vague() bool { return k.OwnClock && !k.bubble }
 
-// exact ends a check that is for stores whose time can be told to the millisecond.
-func (k *kit) exact() {
-	k.Helper()
-	if k.vague() {
-		k.Skip("the clock of the server is its own")
-	}
-}
-
 func (k *kit) pass(d time.Duration) {
 	if k.bubble {
 		time.Sleep(d)
@@ -179,8 +172,6 @@ func (k *kit) key() string {
 	k.keys++
 	return fmt.Sprint(k.prefix, "/", k.keys)
 }
-
-func ctx() context.Context { return context.Background() }
 
 // ask is a claim of key by owner, that takes over what it may. The lease is an hour long.
 func (k *kit) ask(key, owner string) idempotency.Claim {
@@ -244,7 +235,7 @@ func later(a, b time.Time) time.Time {
 // claim claims, and fails the check if that is an error.
 func (k *kit) claim(c idempotency.Claim) idempotency.Record {
 	k.Helper()
-	r, err := k.Store.Claim(ctx(), c)
+	r, err := k.Store.Claim(k.Context(), c)
 	if err != nil {
 		k.Fatalf("Claim for %s: %v", c.Owner, err)
 	}
@@ -274,7 +265,7 @@ func (k *kit) loses(c idempotency.Claim, r idempotency.Record) {
 // completes fails the check unless c completes r. It returns the record.
 func (k *kit) completes(c idempotency.Completion, r idempotency.Record) idempotency.Record {
 	k.Helper()
-	k.ok("Complete for "+c.Owner, k.Store.Complete(ctx(), c))
+	k.ok("Complete for "+c.Owner, k.Store.Complete(k.Context(), c))
 	r = completed(r, c)
 	k.holds(r)
 	return r
@@ -283,7 +274,7 @@ func (k *kit) completes(c idempotency.Completion, r idempotency.Record) idempote
 // holds fails the check unless the store holds r.
 func (k *kit) holds(r idempotency.Record) {
 	k.Helper()
-	got, err := k.Store.Load(ctx(), r.Key)
+	got, err := k.Store.Load(k.Context(), r.Key)
 	if err != nil || !k.same(got, r) {
 		k.Fatalf("Load: %v\n got %s\nwant %s", err, show(got), show(r))
 	}
@@ -292,7 +283,7 @@ func (k *kit) holds(r idempotency.Record) {
 // free fails the check unless the store holds no record of key.
 func (k *kit) free(key string) {
 	k.Helper()
-	got, err := k.Store.Load(ctx(), key)
+	got, err := k.Store.Load(k.Context(), key)
 	if err != nil || !k.same(got, idempotency.Record{}) {
 		k.Fatalf("Load: %v\n got %s\nwant none", err, show(got))
 	}

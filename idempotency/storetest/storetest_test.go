@@ -21,6 +21,7 @@ import (
 type book struct {
 	flaw     string
 	ownClock bool
+	seconds  bool // Expires is kept to the second
 	limit    int
 
 	mu      sync.Mutex
@@ -69,6 +70,7 @@ var flaws = map[string][]string{
 	"forgets the fingerprint":              {"completes", model},
 	"forgets attempts":                     {"counts attempts", model},
 	"keeps old results":                    {"forgets results that have expired", model},
+	"results expire to the second":         {"forgets results that have expired", model},
 	"loads what has expired":               {"forgets results that have expired", model},
 	"loads nothing with an error":          {"claims a free key"},
 	"shares what it returns":               {"shares no memory"},
@@ -130,6 +132,9 @@ func (b *book) put(r idempotency.Record) idempotency.Record {
 	if b.is("leases to the second") {
 		r.Lease = r.Lease.Truncate(time.Second)
 	}
+	if b.seconds || b.is("results expire to the second") && r.Status == idempotency.Completed {
+		r.Expires = r.Expires.Add(time.Second - 1).Truncate(time.Second)
+	}
 	b.records[b.key(r.Key)] = r
 	return r
 }
@@ -145,6 +150,7 @@ func (b *book) other(flaw string) {
 	}
 }
 
+//nolint:gocyclo // each flaw is a branch
 func (b *book) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Record, error) {
 	if ended, err := b.ended(ctx); ended {
 		return idempotency.Record{}, err
@@ -204,6 +210,8 @@ func (b *book) free(r idempotency.Record, c idempotency.Claim) bool {
 	switch r.Status {
 	case idempotency.Completed:
 		switch {
+		case b.seconds:
+			return r.Expires.Before(now.Truncate(time.Second))
 		case b.is("replaces results if told") && !c.TakeOver:
 			return false
 		case b.is("result expires too early"):
@@ -378,8 +386,9 @@ func (b *book) MaxData(string) int {
 func (b *book) harness() storetest.Harness {
 	flaky := &storetest.Flaky{Store: b}
 	h := storetest.Harness{
-		Store:    flaky,
-		OwnClock: b.ownClock,
+		Store:        flaky,
+		OwnClock:     b.ownClock,
+		WholeSeconds: b.seconds,
 		Sweep: func(key string) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -434,10 +443,11 @@ func TestRunFindsFlaws(t *testing.T) {
 
 func TestRunPassesGoodStores(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) storetest.Harness{
-		"good":      func(*testing.T) storetest.Harness { return (&book{limit: 1000}).harness() },
-		"bare":      func(*testing.T) storetest.Harness { return storetest.Harness{Store: new(book)} },
-		"Memory":    func(*testing.T) storetest.Harness { return storetest.Harness{Store: new(idempotency.Memory)} },
-		"own clock": func(*testing.T) storetest.Harness { return (&book{ownClock: true}).harness() },
+		"good":          func(*testing.T) storetest.Harness { return (&book{limit: 1000}).harness() },
+		"bare":          func(*testing.T) storetest.Harness { return storetest.Harness{Store: new(book)} },
+		"Memory":        func(*testing.T) storetest.Harness { return storetest.Harness{Store: new(idempotency.Memory)} },
+		"whole seconds": func(*testing.T) storetest.Harness { return (&book{seconds: true}).harness() },
+		"own clock":     func(*testing.T) storetest.Harness { return (&book{ownClock: true}).harness() },
 	} {
 		t.Run(name, func(t *testing.T) { storetest.Run(t, open) })
 		t.Run(name+", as a server", func(t *testing.T) { storetest.RunServer(t, open) })
