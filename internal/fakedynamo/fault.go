@@ -23,9 +23,11 @@ type Fault struct {
 	Code        string        // is the answer; the call is not carried out
 	DropRequest bool          // closes the connection; the call is not carried out
 	DropReply   bool          // closes the connection without an answer; the call is carried out
+	After       func()        // runs when the call has been carried out, before its answer goes out
 }
 
-// Fail makes the next calls of an operation meet faults, each one of them. Faults wait in line until they are met.
+// Fail makes the next calls of an operation meet faults, each one of them. Faults wait in line until they are met; those
+// of the operation "" are for calls of any.
 func (s *Server) Fail(operation string, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,17 +38,20 @@ func (s *Server) Fail(operation string, faults ...Fault) {
 }
 
 // arrive counts a call, and says what is to go wrong with it.
-func (s *Server) arrive(op string) (f Fault) {
+func (s *Server) arrive(op string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls == nil {
 		s.calls = make(map[string]int)
 	}
 	s.calls[op]++
-	if line := s.faults[op]; len(line) > 0 {
-		f, s.faults[op] = line[0], line[1:]
+	for _, of := range []string{op, ""} {
+		if line := s.faults[of]; len(line) > 0 {
+			s.faults[of] = line[1:]
+			return line[0]
+		}
 	}
-	return f
+	return Fault{}
 }
 
 var errGone = errors.New("fakedynamo: the connection is closed")

@@ -66,6 +66,23 @@ func TestErrorsOnCommand(t *testing.T) {
 	}
 }
 
+func TestFaultsForAnyOperation(t *testing.T) {
+	var s fakedynamo.Server
+	e := memory(t, &s)
+	s.Fail("", fakedynamo.Fault{Code: fakedynamo.Internal}, fakedynamo.Fault{Code: fakedynamo.Denied})
+	s.Fail("GetItem", fakedynamo.Fault{Code: fakedynamo.Throttled})
+	for _, want := range []struct{ op, body, code string }{
+		{"PutItem", put, fakedynamo.Internal},
+		{"GetItem", get, fakedynamo.Throttled},
+		{"GetItem", get, fakedynamo.Denied},
+		{"GetItem", get, ""},
+	} {
+		if r := e.call(t, want.op, want.body); r.Type != want.code {
+			t.Errorf("%s: %v, want %q", want.op, r, want.code)
+		}
+	}
+}
+
 func TestAFailedCallIsNotCarriedOut(t *testing.T) {
 	ends(t, func(t *testing.T, s *fakedynamo.Server, e end) {
 		s.Fail("PutItem", fakedynamo.Fault{Code: fakedynamo.Internal}, fakedynamo.Fault{DropRequest: true})
@@ -96,6 +113,17 @@ func TestBefore(t *testing.T) {
 		s.Fail("GetItem", fakedynamo.Fault{Before: func() { e.must(t, "PutItem", put) }})
 		if got := e.must(t, "GetItem", get).Body["Item"]; got == nil {
 			t.Error("the call did not see what came before it")
+		}
+	})
+}
+
+func TestAfter(t *testing.T) {
+	ends(t, func(t *testing.T, s *fakedynamo.Server, e end) {
+		seen := false
+		s.Fail("PutItem", fakedynamo.Fault{After: func() { seen = e.must(t, "GetItem", get).Body["Item"] != nil }})
+		e.must(t, "PutItem", put)
+		if !seen {
+			t.Error("the call was not carried out yet")
 		}
 	})
 }

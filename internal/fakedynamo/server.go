@@ -147,6 +147,9 @@ func (s *Server) answer(ctx context.Context, header http.Header, body []byte) (a
 		return failed(asFailure(err)), true
 	}
 	result, err := s.carryOut(op, body)
+	if fault.After != nil {
+		fault.After()
+	}
 	switch {
 	case fault.DropReply:
 		return answer{}, false
