@@ -32,6 +32,12 @@ const (
 	EventPanic      = event.Panic      // a panic became an error
 	EventFallback   = event.Fallback   // an error was answered by a fallback
 	EventAbandon    = event.Abandon    // a handler was left behind, still running
+
+	EventReplay      = event.Replay      // a call was answered with the result of an earlier one
+	EventTakeover    = event.Takeover    // a run that was abandoned, its Attempt, is followed by another
+	EventLost        = event.Lost        // a run ended after another had taken its key over
+	EventUnsaved     = event.Unsaved     // a run ended, and its record does not say all because of Err
+	EventUnprotected = event.Unprotected // a run had no record because of Err
 )
 
 // Observe returns a policy that tells observe what the policies inside it notice, at the moment they do, in their

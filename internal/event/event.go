@@ -20,6 +20,12 @@ const (
 	Panic      Kind = "panic"      // a panic became an error
 	Fallback   Kind = "fallback"   // an error was answered by a fallback
 	Abandon    Kind = "abandon"    // a handler was left behind, still running
+
+	Replay      Kind = "replay"      // a call was answered with the result of an earlier one
+	Takeover    Kind = "takeover"    // a run that was abandoned, its Attempt, is followed by another
+	Lost        Kind = "lost"        // a run ended after another had taken its key over
+	Unsaved     Kind = "unsaved"     // a run ended, and its record does not say all because of Err
+	Unprotected Kind = "unprotected" // a run had no record because of Err
 )
 
 // An Event is one thing a policy noticed. Fields that do not belong to its Kind are zero.
@@ -27,7 +33,7 @@ type Event struct {
 	Kind    Kind
 	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
 	Name    string        // the name its user gave it, if any
-	Attempt int           // the attempt that failed, from 1
+	Attempt int           // the attempt that failed, or was abandoned, from 1
 	Wait    time.Duration // until the next attempt, until a refused call may come again, or until an open breaker probes
 	From    string        // the state a breaker left
 	To      string        // the state it entered

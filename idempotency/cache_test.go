@@ -1,0 +1,145 @@
+package idempotency_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall/idempotency"
+	"github.com/seawall-go/seawall/idempotency/storetest"
+	"github.com/seawall-go/seawall/internal/wall"
+)
+
+func TestCachedReplayAsksNoStore(t *testing.T) {
+	s := newStage()
+	s.config.Cache = new(idempotency.Cache)
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 0)
+	s.config.Cache = new(idempotency.Cache) // another process
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 1)
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 0)
+	if got := s.told(); got != "replay replay replay" {
+		t.Errorf("told %q", got)
+	}
+}
+
+func TestCachedRecordExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Cache = new(idempotency.Cache)
+		s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
+		time.Sleep(time.Hour)
+		s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 0)
+		time.Sleep(time.Millisecond)
+		s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.Ran, 2)
+		thaw := wall.Freeze(2 * time.Hour) // the environment was frozen, and its monotonic clock stood still
+		defer thaw()
+		s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.Replayed, 1)
+	})
+}
+
+func TestOnlyResultsAreCached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Cache = new(idempotency.Cache)
+		s.then = func(context.Context) error {
+			s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
+			s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
+			return errBoom
+		}
+		_, _, _ = s.call(t.Context(), order{ID: "7"})
+		s.then = nil
+		if n := s.Calls(storetest.Any); n != 4 {
+			t.Errorf("%d round trips, want 4", n)
+		}
+		abandoned(t, s, t.Context())
+		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
+	})
+}
+
+func TestKeptErrorIsCached(t *testing.T) {
+	s := newStage()
+	s.config.Cache = new(idempotency.Cache)
+	s.config.Keep = func(error) bool { return true }
+	s.then = func(context.Context) error { return errBoom }
+	for trips := range 2 {
+		before := s.Calls(storetest.Any)
+		if _, _, err := s.call(t.Context(), order{ID: "7"}); err == nil || err.Error() != "boom" {
+			t.Errorf("got %v", err)
+		}
+		if n := s.Calls(storetest.Any) - before; n != 2-2*trips {
+			t.Errorf("%d round trips", n)
+		}
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		cache *idempotency.Cache
+		size  int
+		fits  int
+	}{
+		{"256 entries", new(idempotency.Cache), 1, 256},
+		{"3 entries", &idempotency.Cache{Entries: 3}, 1, 3},
+		{"1 MiB", &idempotency.Cache{Entries: 1000}, 1 << 18, 3},
+		{"10 kB", &idempotency.Cache{Bytes: 10_000}, 1800, 5},
+		{"too large alone", &idempotency.Cache{Bytes: 1000}, 1000, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage()
+			s.config.Cache = tt.cache
+			h := idempotency.Wrap(func(context.Context, order) (string, error) { return strings.Repeat("x", tt.size), nil }, byID, s.config)
+			call := func(id int) (trips int) {
+				before := s.Calls(storetest.Any)
+				if _, err := h(t.Context(), order{ID: fmt.Sprint(id)}); err != nil {
+					t.Fatal(err)
+				}
+				return s.Calls(storetest.Any) - before
+			}
+			for id := range tt.fits + 1 {
+				call(id)
+				if tt.fits > 1 {
+					call(0) // used last, and so kept
+				}
+			}
+			if tt.fits > 1 && call(0) != 0 {
+				t.Error("the one that was used last is gone")
+			}
+			cached := 0
+			for id := tt.fits; id >= 0; id-- { // the last that came in first, for a miss puts one in
+				if call(id) > 0 {
+					break
+				}
+				cached++
+			}
+			if want := max(tt.fits-1, min(tt.fits, 1)); cached != want {
+				t.Errorf("%d of the last are cached, want %d", cached, want)
+			}
+		})
+	}
+}
+
+func TestCacheIsSharedByOperations(t *testing.T) {
+	s := newStage()
+	s.config.Cache = new(idempotency.Cache)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		c := s.config
+		c.Scope = fmt.Sprint("scope ", i)
+		h := idempotency.Wrap(func(_ context.Context, o order) (string, error) { return fmt.Sprintf("%d/%s", i, o.ID), nil }, byID, c)
+		wg.Go(func() {
+			for n := range 600 {
+				id := n % 100
+				if got, err := h(t.Context(), order{ID: fmt.Sprint(id)}); err != nil || got != fmt.Sprintf("%d/%d", i, id) {
+					t.Errorf("%q, %v", got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,33 @@
+package idempotency_test
+
+import (
+	"testing"
+
+	"github.com/seawall-go/seawall/idempotency"
+)
+
+// The examples of RFC 8785, and what is beyond it: numbers that are no float64.
+func TestCanonicalForm(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}`://
+		`{"literals":[null,true,false],"numbers":[333333333.33333329,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`,
+		`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`://
+		"{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\u0080\":\"Control\",\"ö\":\"Latin Small Letter O With Diaeresis\",\"€\":\"Euro Sign\",\"😀\":\"Emoji: Grinning Face\",\"\ufb33\":\"Hebrew Letter Dalet With Dagesh\"}",
+		`{"😁":1,"😀":2,"a😀":3,"a":4,"":5}`: `{"":5,"a":4,"a😀":3,"😀":2,"😁":1}`,
+
+		`0`: `0`, `-0`: `0`, `0.000`: `0`, `0e5`: `0`, `-1`: `-1`, `10`: `10`, `1.0`: `1`, `1e2`: `100`, `1E+2`: `100`,
+		`0.1e1`: `1`, `12.34`: `12.34`, `1234e-2`: `12.34`, `0.00120`: `0.0012`,
+		`1e20`: `100000000000000000000`, `1e21`: `1e+21`, `999999999999999900000`: `999999999999999900000`,
+		`0.000001`: `0.000001`, `0.0000001`: `1e-7`, `0.00000012`: `1.2e-7`, `-1.5e-300`: `-1.5e-300`, `1.5e300`: `1.5e+300`,
+		`9007199254740993`: `9007199254740993`, `123456789012345678901234567890`: `1.2345678901234567890123456789e+29`,
+		`3.14159265358979323846264338327950288`: `3.14159265358979323846264338327950288`,
+
+		`"\b\f\n\r\t\u0000\u001f\u007f"`: `"\b\f\n\r\t\u0000\u001f` + "\u007f\"",
+		" [ ] ":                          `[]`, "{ }": `{}`, "[ {} , [ ] ]": `[{},[]]`, "\ttrue\n": `true`,
+	} {
+		got, err := idempotency.Canonical([]byte(text))
+		if err != nil || string(got) != want {
+			t.Errorf("%s\n got %s, %v\nwant %s", text, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package dynamostore_test
+
+const raceEnabled = true

@@ -1,0 +1,362 @@
+package idempotency_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/seawall-go/seawall/idempotency"
+	"github.com/seawall-go/seawall/idempotency/storetest"
+	"github.com/seawall-go/seawall/internal/refusal"
+)
+
+func TestPayloadOfEqualPayloadsIsEqual(t *testing.T) {
+	type inner struct {
+		B string `json:"b"`
+		A int64  `json:"a"`
+	}
+	for name, same := range map[string][]any{
+		"order of members": {
+			json.RawMessage(`{"a":1,"b":"x"}`), json.RawMessage(`{"b":"x","a":1}`), inner{"x", 1}, &inner{"x", 1}, map[string]any{"b": "x", "a": 1},
+		},
+		"white space":          {json.RawMessage("[1,{\"a\":[]}]"), json.RawMessage(" [ 1 ,\n\t{ \"a\" : [ ] } ]\r\n")},
+		"order at every depth": {json.RawMessage(`[{"x":{"b":{"d":1,"c":2},"a":0}}]`), json.RawMessage(`[{"x":{"a":0,"b":{"c":2,"d":1}}}]`)},
+		"spelling of strings":  {json.RawMessage(`"a/\u00e9\n\ud83d\ude00<\u003c\u0001"`), json.RawMessage(`"\u0061\/é\u000a😀\u003c<\u0001"`), "a/é\n😀<<\x01"},
+		"spelling of numbers":  {json.RawMessage(`[100,0.1,0,1e-7]`), json.RawMessage(`[1e2,1E-1,-0.0,0.0000001]`), []float64{100, 0.1, math.Copysign(0, -1), 1e-7}},
+		"large numbers":        {json.RawMessage(`[9007199254740993,12345678901234567890]`), []any{int64(9007199254740993), uint64(12345678901234567890)}, json.RawMessage(`[900719925474099.3e1,1234567890123456789e1]`)},
+		"keys that differ only by case": {
+			json.RawMessage(`{"a":1,"A":2,"Aa":3,"aA":4}`), json.RawMessage(`{"A":2,"aA":4,"a":1,"Aa":3}`), json.RawMessage(`{"aA":4,"Aa":3,"A":2,"a":1}`),
+		},
+		"the replacement character": {json.RawMessage(`"\ufffd"`), json.RawMessage("\"\ufffd\""), "\ufffd"},
+		"a backslash before it":     {json.RawMessage(`"\\ufffd"`), `\ufffd`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want string
+			for i, v := range same {
+				var got string
+				var err error
+				if raw, ok := v.(json.RawMessage); ok {
+					got, err = idempotency.Payload(raw)
+				} else {
+					got, err = idempotency.Payload(v)
+				}
+				if err != nil || len(got) != 64 {
+					t.Fatalf("%v: %q, %v", v, got, err)
+				}
+				if i == 0 {
+					want = got
+				} else if got != want {
+					t.Errorf("%v has another key than %v", v, same[0])
+				}
+			}
+		})
+	}
+}
+
+func TestPayloadOfDifferentPayloadsIsDifferent(t *testing.T) {
+	seen := make(map[string]string)
+	for _, text := range []string{
+		`null`, `0`, `false`, `""`, `[]`, `{}`, `[null]`, `"0"`, `"null"`, `[[]]`, `{"a":null}`, `{"a":[]}`,
+		`[1,2]`, `[2,1]`, `[12]`, `{"a":1,"b":2}`, `{"a":2,"b":1}`, `{"a":{"b":2}}`, `{"A":1,"b":2}`,
+		`9007199254740992`, `9007199254740993`, `0.1`, `0.10000000000000000000001`, `1e400`, `-1`, `1`, `1e-400`, `10`,
+		`"a"`, `"A"`, `"a "`, `"é"`, `"e\u0301"`, `"\u0000"`, `"\ud83d\ude00"`,
+	} {
+		got, err := idempotency.Payload(json.RawMessage(text))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if other, ok := seen[got]; ok {
+			t.Errorf("%s has the key of %s", text, other)
+		}
+		seen[got] = text
+	}
+}
+
+func TestPayloadOfWhatMeansNothing(t *testing.T) {
+	for name, v := range map[string]any{
+		"not JSON":                 json.RawMessage(`{"a":`),
+		"empty":                    json.RawMessage(``),
+		"two values":               json.RawMessage(`1 2`),
+		"a member twice":           json.RawMessage(`{"a":1,"b":2,"a":3}`),
+		"spelled in two ways":      json.RawMessage(`{"a":1,"\u0061":1}`),
+		"twice, further in":        json.RawMessage(`[{"x":{"a":1,"a":1}}]`),
+		"twice, in a map":          map[string]json.RawMessage{"x": json.RawMessage(`{"a":1,"a":1}`)},
+		"not UTF-8":                json.RawMessage("\"\xff\""),
+		"not UTF-8, in Go":         "\xff",
+		"not UTF-8, as a name":     map[string]int{"\xff": 1},
+		"half a character":         json.RawMessage(`"\ud83d"`),
+		"the wrong half":           json.RawMessage(`"\ud83d\u0061"`),
+		"the wrong half, in a map": map[string]json.RawMessage{"x": json.RawMessage(`"\ude00"`)},
+		"no number":                math.NaN(),
+		"an exponent out of reach": json.RawMessage(`1e99999999999`),
+		"a function":               func() {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got string
+			var err error
+			if raw, ok := v.(json.RawMessage); ok {
+				got, err = idempotency.Payload(raw)
+			} else {
+				got, err = idempotency.Payload(v)
+			}
+			if err == nil || got != "" {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestJoin(t *testing.T) {
+	seen := make(map[string][]string)
+	for _, parts := range [][]string{
+		{"a", "b"}, {"b", "a"}, {"ab"}, {"ab", ""}, {"", "ab"}, {"a", "", "b"}, {"1:a,1:b,"}, {"1:a", "1:b"}, {"a,", "b"}, {"a", ",b"},
+		{strings.Repeat("x", 11)}, {"1", ":" + strings.Repeat("x", 9)},
+	} {
+		got := idempotency.Join(parts...)
+		if other, ok := seen[got]; ok || got == "" {
+			t.Errorf("Join(%q) = Join(%q) = %q", parts, other, got)
+		}
+		seen[got] = parts
+	}
+	if idempotency.Join() != "" || idempotency.Join("", "") != "" {
+		t.Error("no part is a key")
+	}
+}
+
+func TestCallWithoutAKey(t *testing.T) {
+	s := newStage()
+	for range 2 {
+		n := s.runs.Load() + 1
+		s.want(t, t.Context(), order{}, n, idempotency.Unprotected, 0)
+	}
+	if len(s.events) != 2 || s.events[0].Kind != "unprotected" || !errors.Is(s.events[0].Err, idempotency.ErrNoKey) {
+		t.Errorf("told %+v", s.events)
+	}
+	s.config.RequireKey = true
+	err := s.refused(t, t.Context(), order{}, idempotency.ErrNoKey)
+	if want := "idempotency orders: the call has no key"; err.Error() != want || refusal.Status(err) != 400 || s.Calls(storetest.Any) != 0 {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestKeyThatCannotBeFound(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		key    func(order) (string, error)
+		change func(*idempotency.Config)
+		want   error
+		runs   bool
+	}{
+		{name: "an error", key: func(order) (string, error) { return "7", errBoom }, want: errBoom},
+		{name: "that there is none", key: func(order) (string, error) { return "", errors.Join(idempotency.ErrNoKey) }, runs: true},
+		{name: "that there is none, required", key: func(order) (string, error) { return "", idempotency.ErrNoKey }, change: func(c *idempotency.Config) { c.RequireKey = true }, want: idempotency.ErrNoKey},
+		{name: "a raw key with a '#'", key: func(order) (string, error) { return "a#b", nil }, change: func(c *idempotency.Config) { c.RawKey = true }},
+		{name: "no fingerprint", key: byID, change: func(c *idempotency.Config) { c.Fingerprint = func(any) (string, error) { return "", errBoom } }, want: errBoom},
+		{name: "no fingerprint for want of a key", key: byID, change: func(c *idempotency.Config) {
+			c.Fingerprint = func(any) (string, error) { return "", idempotency.ErrNoKey }
+		}, want: idempotency.ErrNoKey},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage()
+			if tt.change != nil {
+				tt.change(&s.config)
+			}
+			_, outcome, err := watched(t.Context(), idempotency.Wrap(s.place, tt.key, s.config), order{ID: "7"})
+			var ke *idempotency.KeyError
+			if tt.runs != (err == nil) || tt.runs != (outcome == idempotency.Unprotected) || err != nil && !errors.As(err, &ke) || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("got %v, %v", outcome, err)
+			}
+			if n := s.Calls(storetest.Any); n != 0 || tt.runs != (s.runs.Load() == 1) {
+				t.Errorf("%d round trips, %d runs", n, s.runs.Load())
+			}
+		})
+	}
+}
+
+// A handler that changed its argument once completed the record of another key.
+func TestRegression_KeyIsTakenBeforeTheHandlerRuns(t *testing.T) {
+	s := newStage()
+	type box struct{ Order order }
+	s.config.Fingerprint = func(in any) (string, error) { return idempotency.Payload(in) }
+	h := idempotency.Wrap(func(_ context.Context, b *box) (receipt, error) {
+		s.runs.Add(1)
+		b.Order = order{ID: "changed", Amount: -1}
+		return receipt{"7", 1}, nil
+	}, func(b *box) (string, error) { return idempotency.Payload(b) }, s.config)
+	for range 3 {
+		if r, err := h(t.Context(), &box{order{"7", 5}}); err != nil || r != (receipt{"7", 1}) {
+			t.Errorf("got %v, %v", r, err)
+		}
+	}
+	if s.runs.Load() != 1 {
+		t.Errorf("%d runs", s.runs.Load())
+	}
+}
+
+func TestRawKeyIsReadableInTheStore(t *testing.T) {
+	s := newStage()
+	s.config.RawKey = true
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
+	if r, err := s.memory.Load(t.Context(), "orders#7"); err != nil || r.Status != idempotency.Completed {
+		t.Errorf("record %+v, %v", r, err)
+	}
+}
+
+func amount(in any) (string, error) { return idempotency.Payload(in.(order).Amount) }
+
+func TestKeyWithAnotherPayloadIsAMismatch(t *testing.T) {
+	for name, cache := range map[string]*idempotency.Cache{"from the store": nil, "from the cache": {}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage()
+			s.config.Fingerprint, s.config.Cache = amount, cache
+			s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Ran, 2)
+			before := s.record(t, "7")
+			s.told()
+			for range 2 {
+				err := s.refused(t, t.Context(), order{"7", 6}, idempotency.ErrMismatch)
+				if refusal.Status(err) != 422 || !refusal.Is(err) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if got := s.told(); got != "refusal refusal" {
+				t.Errorf("told %q", got)
+			}
+			after := s.record(t, "7")
+			if !bytes.Equal(before.Result.Data, after.Result.Data) || before.Owner != after.Owner || before.Fingerprint != after.Fingerprint {
+				t.Errorf("the record was %+v, is %+v", before, after)
+			}
+			if _, outcome, err := s.call(t.Context(), order{"7", 5}); outcome != idempotency.Replayed || err != nil {
+				t.Errorf("the same payload: %v, %v", outcome, err)
+			}
+		})
+	}
+}
+
+// The fingerprint was lost on completion once, and found only in the cache: the same call, made again, did not match.
+func TestRegression_FingerprintOutlivesTheProcess(t *testing.T) {
+	s := newStage()
+	s.config.Fingerprint, s.config.Cache = amount, new(idempotency.Cache)
+	s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Ran, 2)
+	s.config.Cache = new(idempotency.Cache) // another process
+	s.refused(t, t.Context(), order{"7", 6}, idempotency.ErrMismatch)
+	s.refused(t, t.Context(), order{"7", 6}, idempotency.ErrMismatch) // and nothing was cached
+	s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Replayed, 1)
+	s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Replayed, 0)
+	s.refused(t, t.Context(), order{"7", 6}, idempotency.ErrMismatch)
+}
+
+// A mismatch is one before it is in progress: waiting would not help.
+func TestMismatchComesBeforeInProgress(t *testing.T) {
+	s := newStage()
+	s.config.Fingerprint = amount
+	s.then = func(context.Context) error {
+		s.refused(t, t.Context(), order{"7", 5}, idempotency.ErrInProgress)
+		s.refused(t, t.Context(), order{"7", 6}, idempotency.ErrMismatch)
+		return nil
+	}
+	s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Ran, 4)
+}
+
+func TestFingerprintThatIsNewOrGone(t *testing.T) {
+	other := func(in any) (string, error) { return "v2", nil }
+	for _, tt := range []struct {
+		name          string
+		first, second func(any) (string, error)
+		mismatch      bool
+	}{
+		{"turned on", nil, amount, false},
+		{"turned off", amount, nil, false},
+		{"changed", amount, other, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage()
+			s.config.Fingerprint = tt.first
+			s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Ran, 2)
+			s.config.Fingerprint = tt.second
+			if tt.mismatch {
+				s.refused(t, t.Context(), order{"7", 5}, idempotency.ErrMismatch)
+			} else {
+				s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Replayed, 1)
+			}
+		})
+	}
+}
+
+// One key for one payload, however it is written, and its form is the form of its form.
+func FuzzPayload(f *testing.F) {
+	for _, seed := range []string{
+		`{"b":[1,2.50,{"d":null,"c":"\u00e9\n"}],"a":-1e3}`, `[]`, `"\ud83d\ude00"`, `{"":0,"\uffff":1,"\ud83d\ude00":2}`, `1e21`, `123456789012345678901234567890`, ` -0.0 `, `{"a":{},"a":1}`,
+	} {
+		f.Add([]byte(seed), uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
+		key, err := idempotency.Payload(json.RawMessage(text))
+		form, err2 := idempotency.Canonical(text)
+		if (err == nil) != (err2 == nil) {
+			t.Fatalf("%v, %v", err, err2)
+		}
+		if err != nil {
+			return
+		}
+		again, err := idempotency.Canonical(form)
+		if err != nil || !bytes.Equal(form, again) {
+			t.Fatalf("%s became %s, %v", form, again, err)
+		}
+		var before, after any
+		if err := json.Unmarshal(text, &before); err == nil { // some numbers are too large for it
+			if err := json.Unmarshal(form, &after); err != nil {
+				t.Fatalf("%s: %v", form, err)
+			}
+			if !reflect.DeepEqual(before, after) {
+				t.Fatalf("%s was %v, is %v", text, before, after)
+			}
+		}
+		shuffled := shuffle(t, form, rand.New(rand.NewPCG(seed, 0)))
+		if got, err := idempotency.Payload(json.RawMessage(shuffled)); err != nil || got != key {
+			t.Fatalf("%s has another key than %s: %v", shuffled, text, err)
+		}
+	})
+}
+
+// shuffle writes a JSON text with its members in another order.
+func shuffle(t *testing.T, text []byte, r *rand.Rand) []byte {
+	t.Helper()
+	text = bytes.TrimSpace(text)
+	switch text[0] {
+	case '[':
+		var elements []json.RawMessage
+		if err := json.Unmarshal(text, &elements); err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range elements {
+			elements[i] = shuffle(t, e, r)
+		}
+		return []byte("[ " + string(bytes.Join(raws(elements), []byte(" , "))) + " ]")
+	case '{':
+		members := make(map[string]json.RawMessage)
+		if err := json.Unmarshal(text, &members); err != nil {
+			t.Fatal(err)
+		}
+		var written [][]byte
+		for name, v := range members {
+			n, _ := json.Marshal(name)
+			written = append(written, append(append(n, " : "...), shuffle(t, v, r)...))
+		}
+		r.Shuffle(len(written), func(i, j int) { written[i], written[j] = written[j], written[i] })
+		return []byte("{\n" + string(bytes.Join(written, []byte(",\t"))) + "}")
+	}
+	return text
+}
+
+func raws(in []json.RawMessage) (out [][]byte) {
+	for _, b := range in {
+		out = append(out, b)
+	}
+	return out
+}

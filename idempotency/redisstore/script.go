@@ -1,0 +1,89 @@
+package redisstore
+
+// The fields of a record's hash, in the order of replies. Its in_progress_expiration is in milliseconds since 1970, and
+// its expiration in seconds, with decimals.
+const fields = `'status', 'owner', 'attempt', 'validation', 'in_progress_expiration', 'expiration', 'encoding', 'failed', 'data'`
+
+// The places in a reply.
+const (
+	theTime = iota // of the server, in milliseconds
+	status
+	owner
+	attempt
+	validation
+	lease
+	expires
+	encoding
+	failed
+	data
+	replyLen
+)
+
+// Every script begins with what it is about. A record in progress is kept for an hour longer than it says, which is more
+// than any skew: its expiration does not end it.
+const prelude = `
+local key, me = KEYS[1], ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local status, owner, attempt, lease, expires = unpack(redis.call('HMGET', key,
+	'status', 'owner', 'attempt', 'in_progress_expiration', 'expiration'))
+lease = lease and tonumber(lease)
+expires = expires and math.floor(expires * 1000 + 0.5)
+local mine, running = owner == me, status == 'INPROGRESS'
+
+local function run_until(l, e)
+	lease, expires = l, math.max(l, e)
+	redis.call('HSET', key, 'in_progress_expiration', string.format('%.0f', lease),
+		'expiration', string.format('%.3f', expires / 1000))
+	redis.call('PEXPIREAT', key, string.format('%.0f', expires + 3600000))
+end
+
+local function reply()
+	local r = redis.call('HMGET', key, ` + fields + `)
+	table.insert(r, 1, now)
+	return r
+end
+`
+
+const claimScript = prelude + `
+local validation, until_lease, until_expires, skew = ARGV[2], now + ARGV[3], now + ARGV[4], ARGV[5]
+local take_over = ARGV[6] == '1'
+local free = not status
+	or status == 'COMPLETED' and expires and expires < now
+	or running and take_over and (lease or expires or now) < now - skew
+if mine then
+	if running and until_lease > lease then run_until(until_lease, expires) end
+elseif free then
+	redis.call('DEL', key)
+	redis.call('HSET', key, 'status', 'INPROGRESS', 'owner', me, 'validation', validation,
+		'attempt', string.format('%.0f', (attempt or 0) + 1))
+	run_until(until_lease, until_expires)
+end
+return reply()
+`
+
+const completeScript = prelude + `
+if mine and running then
+	expires = now + ARGV[3]
+	redis.call('HDEL', key, 'in_progress_expiration')
+	redis.call('HSET', key, 'status', 'COMPLETED', 'validation', ARGV[2],
+		'expiration', string.format('%.3f', expires / 1000), 'encoding', ARGV[4], 'failed', ARGV[5], 'data', ARGV[6])
+	redis.call('PEXPIREAT', key, string.format('%.0f', expires + 1)) -- at expires itself it is still there
+end
+return mine and 1 or 0
+`
+
+const releaseScript = prelude + `
+if mine and running then redis.call('DEL', key) end
+return 1
+`
+
+const extendScript = prelude + `
+if not (mine and running) then return 0 end
+run_until(now + ARGV[2], expires)
+return 1
+`
+
+const loadScript = prelude + `
+return reply()
+`

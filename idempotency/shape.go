@@ -1,0 +1,122 @@
+package idempotency
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// A shape is what is known of a type before there is a value: whether JSON carries its values there and back.
+type shape struct {
+	err     error // what would be lost
+	numbers bool  // there are interfaces, in which numbers may be
+	nilable bool
+	empty   bool // there is one value, and nothing to keep
+}
+
+var shapes sync.Map // of shape, by reflect.Type
+
+func shapeOf(t reflect.Type) shape {
+	if s, ok := shapes.Load(t); ok {
+		return s.(shape) //nolint:forcetypeassert // nothing else is in there
+	}
+	w := shapeWalk{seen: make(map[reflect.Type]bool)}
+	w.walk(t, t.String())
+	switch t.Kind() {
+	case reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice:
+		w.nilable = true
+	case reflect.Struct:
+		w.empty = t.NumField() == 0 && !t.Implements(marshaler) && !t.Implements(textMarshaler)
+	}
+	shapes.Store(t, w.shape)
+	return w.shape
+}
+
+var (
+	marshaler       = reflect.TypeFor[json.Marshaler]()
+	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
+	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+type shapeWalk struct {
+	shape
+
+	seen map[reflect.Type]bool
+}
+
+func (w *shapeWalk) lose(format string, args ...any) {
+	if w.err == nil {
+		w.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (w *shapeWalk) walk(t reflect.Type, name string) {
+	if w.err != nil || w.seen[t] {
+		return
+	}
+	w.seen[t] = true
+	if t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer && w.custom(t, name) {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		w.lose("%s is of type %v", name, t)
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			w.lose("%s is an interface with methods, %v", name, t)
+		}
+		w.numbers = true
+	case reflect.Array, reflect.Slice, reflect.Pointer:
+		w.walk(t.Elem(), name)
+	case reflect.Map:
+		w.keys(t.Key(), name)
+		w.walk(t.Elem(), name)
+	case reflect.Struct:
+		for f := range t.Fields() {
+			w.field(f, name+"."+f.Name)
+		}
+	}
+}
+
+// custom reports whether t has methods of its own for JSON, which are trusted if they are two.
+func (w *shapeWalk) custom(t reflect.Type, name string) bool {
+	p := reflect.PointerTo(t)
+	switch {
+	case p.Implements(unmarshaler):
+		return true
+	case p.Implements(marshaler):
+		w.lose("%s has a MarshalJSON and no UnmarshalJSON", name)
+	case p.Implements(textUnmarshaler):
+		return true
+	case p.Implements(textMarshaler):
+		w.lose("%s has a MarshalText and no UnmarshalText", name)
+	}
+	return false
+}
+
+func (w *shapeWalk) keys(t reflect.Type, name string) {
+	switch k := t.Kind(); {
+	case k == reflect.String, reflect.Int <= k && k <= reflect.Uintptr:
+	case t.Implements(textMarshaler) && reflect.PointerTo(t).Implements(textUnmarshaler):
+	default:
+		w.lose("the keys of %s are of type %v", name, t)
+	}
+}
+
+func (w *shapeWalk) field(f reflect.StructField, name string) {
+	tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	embedded := f.Type.Kind() == reflect.Struct && f.Anonymous
+	switch {
+	case f.Type.Size() == 0 || f.Name == "_":
+	case f.Tag.Get("json") == "-":
+		w.lose("%s is left out of JSON", name)
+	case f.IsExported() || embedded && tag == "":
+		w.walk(f.Type, name)
+	default:
+		w.lose("%s is not exported", name)
+	}
+}

@@ -1,0 +1,141 @@
+package idempotency_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seawall-go/seawall/idempotency"
+	"github.com/seawall-go/seawall/idempotency/storetest"
+)
+
+// runFirst starts the call in another goroutine, and returns when its handler runs. The handler takes so long, and ends so.
+func runFirst(t *testing.T, s *stage, takes time.Duration, end error) (wait func()) {
+	t.Helper()
+	running, done := make(chan struct{}), make(chan struct{})
+	s.then = func(context.Context) error {
+		close(running)
+		time.Sleep(takes)
+		return end
+	}
+	go func() {
+		defer close(done)
+		_, _, _ = s.call(t.Context(), order{ID: "7"})
+	}()
+	<-running
+	s.then = nil
+	return func() { <-done }
+}
+
+func TestSecondCallerWaitsForTheResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Wait = time.Minute
+		wait := runFirst(t, s, 10*time.Second, nil)
+		start := time.Now()
+		r, outcome, err := s.call(t.Context(), order{ID: "7"})
+		if r != (receipt{"7", 1}) || outcome != idempotency.Replayed || err != nil {
+			t.Errorf("got %v, %v, %v", r, outcome, err)
+		}
+		if took := time.Since(start); took > 11*time.Second {
+			t.Errorf("after %v", took)
+		}
+		if n := s.Calls(storetest.Load); n < 10 || n > 30 {
+			t.Errorf("%d looks at the record in 10 s", n)
+		}
+		wait()
+	})
+}
+
+func TestSecondCallerRunsWhenTheFirstFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Wait = time.Minute
+		wait := runFirst(t, s, 10*time.Second, errBoom)
+		r, outcome, err := s.call(t.Context(), order{ID: "7"})
+		if r != (receipt{"7", 2}) || outcome != idempotency.Ran || err != nil {
+			t.Errorf("got %v, %v, %v", r, outcome, err)
+		}
+		wait()
+	})
+}
+
+func TestSecondCallerTakesOverWhenTheFirstDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Wait = 2 * time.Minute
+		abandoned(t, s, t.Context())
+		start := time.Now()
+		r, outcome, err := s.call(t.Context(), order{ID: "7"})
+		if r != (receipt{"7", 2}) || outcome != idempotency.TookOver || err != nil {
+			t.Errorf("got %v, %v, %v", r, outcome, err)
+		}
+		if took := time.Since(start); took < 64*time.Second || took > 67*time.Second {
+			t.Errorf("after %v", took)
+		}
+	})
+}
+
+func TestSecondCallerWaitsNoLongerThanItMay(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		wait   time.Duration
+		limit  time.Duration // of its context
+		cancel time.Duration
+		want   error
+		after  time.Duration
+	}{
+		{"as configured", 3 * time.Second, time.Hour, time.Hour, idempotency.ErrInProgress, 3 * time.Second},
+		{"less the reserve, with a deadline", time.Minute, 5 * time.Second, time.Hour, idempotency.ErrInProgress, 4500 * time.Millisecond},
+		{"until it is cancelled", time.Minute, time.Hour, 2 * time.Second, context.Canceled, 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				wait := runFirst(t, s, 10*time.Minute, nil)
+				s.config.Wait = tt.wait
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				time.AfterFunc(tt.cancel, cancel)
+				start := time.Now()
+				s.refused(t, ctx, order{ID: "7"}, tt.want)
+				if took := time.Since(start); took != tt.after {
+					t.Errorf("after %v, want %v", took, tt.after)
+				}
+				wait()
+			})
+		})
+	}
+}
+
+func TestStoreThatFailsDuringTheWaitRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Wait, s.config.FailOpen = time.Minute, true // another run is known to go on
+		wait := runFirst(t, s, time.Minute, nil)
+		s.Next(storetest.Load, storetest.Fault{}, storetest.Fault{Err: errBoom})
+		err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrStore)
+		if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "load" {
+			t.Errorf("got %v", err)
+		}
+		wait()
+	})
+}
+
+// The store's clock says that a lease is still good of which the caller's says that it is over.
+func TestStoreJudgesTheLeaseInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := idempotency.Record{Status: idempotency.InProgress, Owner: "x", Attempt: 1, Lease: time.Now().Add(-time.Minute), Expires: time.Now().Add(time.Hour)}
+		s := newStage()
+		stubborn := &script{claims: []idempotency.Record{over, over, over, over, over, over}}
+		s.Store = stubborn
+		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
+		if n := stubborn.made.Load(); n != 3 {
+			t.Errorf("%d claims, want 3", n)
+		}
+		s.config.Wait = time.Second
+		s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 5)
+	})
+}
