@@ -33,12 +33,15 @@ $(golangci):
 	GOBIN="$(CURDIR)/.cache/bin" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(subst .cache/bin/golangci-lint-,,$@)
 	mv .cache/bin/golangci-lint $@
 
+# Stores are tested against real servers, which this installs and starts: Redis, DynamoDB and S3.
+with_servers := go run ./internal/servers
+
 race: package
-	go test -race $(PKG)
+	$(with_servers) go test -race $(PKG)
 
 # Benchmarks run once, so that they cannot rot.
 once: package
-	go test -run '^$$' -bench . -benchtime 1x $(PKG)
+	$(with_servers) go test -run '^$$' -bench . -benchtime 1x $(PKG)
 
 # What only comparisons need is a module of its own. It counts allocations, and the race detector makes some.
 nested:

@@ -24,6 +24,10 @@ var law = map[string]room{
 	"internal/wall":    {},
 	"internal/arch":    {},
 
+	// For tests: a server that speaks DynamoDB's protocol, and a command that runs real ones.
+	"internal/fakedynamo": {kit: true},
+	"internal/servers":    {},
+
 	// The patterns. They never import each other: each is whole on its own, and a policy for having a method Do.
 	"middleware": {ours: []string{"internal"}},
 	"retry": {ours: []string{"internal"}, foreign: map[string]string{
@@ -36,6 +40,8 @@ var law = map[string]room{
 		"golang.org/x/time/rate": "is the token bucket",
 	}},
 
+	"idempotency": {ours: []string{"internal"}},
+
 	// The adapters: their parent, and what they adapt to.
 	"middleware/nethttp": {ours: []string{"internal", "middleware"}},
 	"middleware/awslambda": {ours: []string{"internal", "middleware"}, foreign: map[string]string{
@@ -44,7 +50,28 @@ var law = map[string]room{
 		// Not aws-lambda-go/lambda: with net/rpc it makes a program eight megabytes larger.
 	}},
 
+	"idempotency/jmespath": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
+		"github.com/jmespath/go-jmespath": "evaluates expressions over events",
+	}},
+	"idempotency/dynamostore": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
+		"github.com/aws/aws-sdk-go-v2/aws":                    "has the pointers of requests",
+		"github.com/aws/aws-sdk-go-v2/service/dynamodb":       "has the requests",
+		"github.com/aws/aws-sdk-go-v2/service/dynamodb/types": "has the values in them",
+		"github.com/aws/smithy-go":                            "has the errors of services",
+	}},
+	"idempotency/redisstore": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
+		"github.com/redis/go-redis/v9": "talks to Redis",
+	}},
+	"idempotency/s3blob": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
+		"github.com/aws/aws-sdk-go-v2/service/s3":       "has the requests",
+		"github.com/aws/aws-sdk-go-v2/service/s3/types": "has the values in them",
+		"github.com/aws/smithy-go":                      "has the errors of services",
+	}},
+
 	// The test kits.
+	"idempotency/storetest": {ours: []string{"internal", "idempotency"}, kit: true, foreign: map[string]string{
+		"pgregory.net/rapid": "draws what happens to a store",
+	}},
 	"middleware/policytest":           {ours: []string{"internal", "middleware"}, kit: true},
 	"middleware/awslambda/lambdatest": {ours: []string{"internal"}, kit: true},
 }
@@ -57,6 +84,9 @@ var forTests = map[string]string{
 	"github.com/aws/aws-lambda-go/lambdaurl":     "makes a Function URL of an http.Handler",
 	"github.com/aws/aws-lambda-go/lambdacontext": "is what handlers find in their context",
 	"github.com/aws/aws-lambda-go/events":        "has the types that handlers are written with",
+	"github.com/aws/aws-sdk-go-v2/aws":           "has the configuration of clients",
+	"github.com/aws/smithy-go":                   "has the errors of services",
+	"github.com/alicebob/miniredis/v2":           "is a Redis whose clock a test can move",
 }
 
 // bottom reports whether folder is in the layer that every room may stand on.
