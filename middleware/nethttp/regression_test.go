@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -291,3 +292,54 @@ func TestRegression_StaleConnectionAfterAThaw(t *testing.T) {
 		t.Errorf("%d connections, want a new one after the freeze", n.Load())
 	}
 }
+
+// untilDone yields nothing until its context ends, as a stalled upstream does.
+type untilDone struct{ ctx context.Context } //nolint:containedctx // it stands for a call that has one
+
+func (r untilDone) Read([]byte) (int, error) { <-r.ctx.Done(); return 0, r.ctx.Err() }
+
+// An io.Copy that had copied nothing when its time was over was taken for a response: an empty 200.
+func TestRegression_CopyOfNothingIsAResponse(t *testing.T) {
+	seen := &watch{}
+	server, _ := connections(t, nethttp.Middleware(middleware.Timeout(time.Millisecond), seen)(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(w, untilDone{r.Context()})
+		})))
+	if status, _ := fetch(t, server.Client(), server.URL); status != 504 || !errors.Is(seen.last(), context.DeadlineExceeded) {
+		t.Errorf("status %d, and the policies saw %v", status, seen.last())
+	}
+
+	server, _ = connections(t, nethttp.Middleware(seen)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.Copy(w, iotest.ErrReader(errTransport)); err != nil {
+			http.Error(w, "upstream failed", http.StatusBadGateway)
+		}
+	})))
+	status, _ := fetch(t, server.Client(), server.URL)
+	if failed, ok := errors.AsType[*nethttp.StatusError](seen.last()); status != 502 || !ok || failed.Code != 502 {
+		t.Errorf("status %d, and the policies saw %v", status, seen.last())
+	}
+}
+
+// A source that panicked in the middle of an io.Copy got a second header after its first bytes.
+func TestRegression_CopyThatPanicsIsAnsweredTwice(t *testing.T) {
+	var logged bytes.Buffer
+	server := httptest.NewUnstartedServer(nethttp.Middleware(middleware.Recover{})(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20)), panics{}))
+		})))
+	server.Config.ErrorLog = log.New(&logged, "", 0)
+	server.Start()
+	response, err := server.Client().Get(server.URL)
+	if err == nil {
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	server.Close()
+	if err == nil || logged.Len() > 0 {
+		t.Errorf("half a response looks like a whole one: %v, and the server logged %q", err, &logged)
+	}
+}
+
+type panics struct{}
+
+func (panics) Read([]byte) (int, error) { panic("boom") }
