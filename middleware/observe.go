@@ -7,7 +7,7 @@ import (
 )
 
 // An Event is one thing a policy noticed: a retry, a refusal, a breaker's transition. It is a struct with these fields;
-// those that do not belong to its Kind are zero:
+// those that do not belong to the kind of event are zero:
 //
 //	Kind    Kind          // what happened
 //	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
