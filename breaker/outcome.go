@@ -50,7 +50,7 @@ func (b *Breaker) judge(ctx context.Context, err error, began time.Time) (verdic
 		}
 	}
 	if b.config.Slow > 0 && time.Since(began) > b.config.Slow {
-		if ctx.Err() == context.Canceled { //nolint:errorlint // Err returns it as it is
+		if ctx.Err() == context.Canceled {
 			return errIgnored
 		}
 		return errSlow

@@ -7,9 +7,9 @@ import (
 )
 
 // An Event is one thing a policy noticed: a retry, a refusal, a breaker's transition. It is a struct with these fields;
-// those that do not belong to its Kind are zero:
+// those that do not belong to the kind of event are zero:
 //
-//	Kind    Kind
+//	Kind    Kind          // what happened
 //	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
 //	Name    string        // the name its user gave it, if any
 //	Attempt int           // the attempt that failed, from 1

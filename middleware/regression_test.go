@@ -122,7 +122,7 @@ func TestRegression_PanicIsNotWhatItPanickedWith(t *testing.T) {
 }
 
 // endless is a context whose deadline is the zero time.
-type endless struct{ context.Context }
+type endless struct{ context.Context } //nolint:containedctx // it is a context
 
 func (endless) Deadline() (time.Time, bool) { return time.Time{}, true }
 

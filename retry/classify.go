@@ -17,11 +17,17 @@ const (
 	Stop                   // do not repeat
 )
 
+// A final error is one after which there is no further attempt, whatever Classify says: the call cannot be made again.
+type final interface {
+	error
+	Final() bool
+}
+
 func (p *Policy) class(err error) Class {
 	if p.Classify == nil && plainRefusal(err) { // the common case first
 		return p.ofRefusal(err)
 	}
-	if _, ok := errors.AsType[*permanentError](err); ok {
+	if f, ok := errors.AsType[final](err); ok && f.Final() {
 		return Stop
 	}
 	class := Unknown

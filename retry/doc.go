@@ -11,7 +11,8 @@
 //
 // An error falls in a [Class], by the first of these that applies:
 //
-//   - what the call says with [Permanent] or [After];
+//   - what the call says with [Permanent] or [After], or with an error that has Final() true: [Stop] for the call cannot
+//     be made again, as with a request whose body is spent;
 //   - what Policy.Classify says, unless it says [Unknown];
 //   - a panic made an error, Panicked() true: [Stop];
 //   - the refusal of another policy, Refused() true: [Transient] if its RetryAfter() says to come back within a second,

@@ -46,14 +46,16 @@ func calls(ctx context.Context, p retry.Policy, err error) int {
 }
 
 type (
-	panicked  struct{ error }
-	refused   struct{ after time.Duration }
-	hinted    struct{ after time.Duration }
-	marked    struct{ retryable bool }
-	throttled struct{ yes bool }
-	coded     struct{ code string }
-	status    int
-	both      struct {
+	panicked struct{ error }
+	refused  struct{ after time.Duration }
+
+	finalError struct{}
+	hinted     struct{ after time.Duration }
+	marked     struct{ retryable bool }
+	throttled  struct{ yes bool }
+	coded      struct{ code string }
+	status     int
+	both       struct {
 		marked
 		status
 	}
@@ -64,8 +66,11 @@ type (
 	timedOut struct{}
 )
 
-func (panicked) Panicked() bool             { return true }
-func (e panicked) Unwrap() error            { return e.error }
+func (panicked) Panicked() bool  { return true }
+func (e panicked) Unwrap() error { return e.error }
+func (finalError) Error() string { return "final" }
+func (finalError) Final() bool   { return true }
+
 func (refused) Error() string               { return "refused" }
 func (refused) Refused() bool               { return true }
 func (e refused) RetryAfter() time.Duration { return e.after }
@@ -142,6 +147,7 @@ func TestClasses(t *testing.T) {
 		{"cancelled within the call", context.Canceled, again},
 		{"panic", panicked{errDown}, stop},
 		{"panic with what would be repeated", panicked{refused{time.Millisecond}}, stop},
+		{"final", finalError{}, stop},
 		{"refusal", refused{}, stop},
 		{"refusal that says when", refused{time.Millisecond}, again},
 		{"refusal that says a second", refused{time.Second}, again},
@@ -196,6 +202,7 @@ func TestClassify(t *testing.T) {
 		{"stop, any error", retry.Stop, errDown, 1},
 		{"stop, after", retry.Stop, retry.After(errDown, 0), 3},
 		{"transient, refusal", retry.Transient, refused{}, 3},
+		{"transient, final", retry.Transient, finalError{}, 1},
 		{"throttle, status 400", retry.Throttle, status(400), 3},
 		{"transient, permanent", retry.Transient, retry.Permanent(errDown), 1},
 	} {

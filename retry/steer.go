@@ -27,6 +27,7 @@ type permanentError struct{ err error }
 
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
+func (e *permanentError) Final() bool   { return true }
 
 type afterError struct {
 	err  error

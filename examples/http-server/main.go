@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 	base := "http://" + listener.Addr().String()
 	if *addr == "" {
-		return surge(out, base, database)
+		return surge(out, http.DefaultClient, base, database)
 	}
 	fmt.Fprintf(out, "try: curl -i %s/orders/7\n", base)
 	select {

@@ -4,29 +4,81 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
+// The surge runs on a clock and a network of its own, so that a slow machine makes no difference.
 func TestSurge(t *testing.T) {
-	var out bytes.Buffer
-	if err := run(t.Context(), nil, &out); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []string{ //                 requests 200 429 503 504
-		`calm +20 +20 +- +- +- `,
-		`surge +300 +\d+ +\d+ +[\d-]+ +- `,  // some are served, some are over the limit
-		`database stalls +20 +- +- +15 +5 `, // five wait in vain, and then the breaker answers
-		`database is back +20 +20 +- +- +- `,
-	} {
-		if !regexp.MustCompile(row).Match(out.Bytes()) {
-			t.Errorf("want a row like %s, got\n%s", row, &out)
+	synctest.Test(t, func(t *testing.T) {
+		database, network := new(Database), make(pipes)
+		server := &http.Server{Handler: orders(database.Query)}
+		served := make(chan error)
+		go func() { served <- server.Serve(network) }()
+		transport := &http.Transport{DialContext: network.dial}
+
+		var out bytes.Buffer
+		if err := surge(&out, &http.Client{Transport: transport}, "http://orders", database); err != nil {
+			t.Error(err)
 		}
-	}
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		<-served
+
+		for _, want := range []struct{ phase, answers string }{
+			{"calm", "200"},
+			{"surge", "200 429 503"},       // some are served, the others are over a limit
+			{"database stalls", "503 504"}, // the first ones wait in vain, and then the breaker answers
+			{"database is back", "200"},
+		} {
+			row := regexp.MustCompile(`(?m)^ *` + want.phase + ` +(\S+) +(\S+) +(\S+) +(\S+) +(\S+) `).FindStringSubmatch(out.String())
+			if row == nil {
+				t.Fatalf("there is no row %q in\n%s", want.phase, &out)
+			}
+			requests, answered, answers := number(row[1]), 0, ""
+			for i, status := range statuses {
+				if n := number(row[i+2]); n > 0 {
+					answered += n
+					answers += fmt.Sprint(" ", status)
+				}
+			}
+			if requests == 0 || answered != requests || strings.TrimSpace(answers) != want.answers {
+				t.Errorf("%s: %d requests, %d answers:%s, want %s", want.phase, requests, answered, answers, want.answers)
+			}
+		}
+	})
 }
+
+func number(cell string) int {
+	n, _ := strconv.Atoi(cell)
+	return n
+}
+
+// pipes is a network in memory.
+type pipes chan net.Conn
+
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	p <- server
+	return client, nil
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
 func TestServe(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())

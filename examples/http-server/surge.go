@@ -12,7 +12,7 @@ import (
 
 // surge sends requests to the API at base, in the good times and the bad times of its database, and prints what was
 // answered.
-func surge(out io.Writer, base string, database *Database) error {
+func surge(out io.Writer, client *http.Client, base string, database *Database) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprint(table, "\trequests\t")
 	for _, status := range statuses {
@@ -34,7 +34,7 @@ func surge(out io.Writer, base string, database *Database) error {
 	} {
 		time.Sleep(wait)
 		database.stalls.Store(phase.stalls)
-		t, err := send(base, phase.requests, phase.concurrent)
+		t, err := send(client, base, phase.requests, phase.concurrent)
 		if err != nil {
 			return err
 		}
@@ -67,14 +67,14 @@ type tally struct {
 }
 
 // send sends so many requests, so many at once.
-func send(base string, requests, concurrent int) (*tally, error) {
+func send(client *http.Client, base string, requests, concurrent int) (*tally, error) {
 	t := &tally{answers: map[int]int{}}
 	places := make(chan struct{}, concurrent)
 	var sent sync.WaitGroup
 	for id := range requests {
 		places <- struct{}{}
 		sent.Go(func() {
-			t.get(fmt.Sprintf("%s/orders/%d", base, id))
+			t.get(client, fmt.Sprintf("%s/orders/%d", base, id))
 			<-places
 		})
 	}
@@ -82,9 +82,9 @@ func send(base string, requests, concurrent int) (*tally, error) {
 	return t, t.err
 }
 
-func (t *tally) get(url string) {
+func (t *tally) get(client *http.Client, url string) {
 	start := time.Now()
-	response, err := http.Get(url)
+	response, err := client.Get(url)
 	took := time.Since(start)
 
 	t.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 
 	"github.com/seawall-go/seawall/middleware"
@@ -37,7 +38,9 @@ type Buffered struct {
 // field Idempotency-Key or X-Idempotency-Key. For all others the first attempt is the last.
 //
 // The body of the request is read with the first attempt, so a request that is refused costs no memory. It is read
-// at the caller's pace, whatever the context; [http.Server] has ReadTimeout for that.
+// at the caller's pace, whatever the context; [http.Server] has ReadTimeout for that. If it is too long, broken, or took
+// all the time there was, the handler is not called, and the answer is 413, 400 or 408. For the policies that is a
+// refusal, Refused() true, which neither opens a breaker nor closes it: nobody was asked.
 //
 // Middleware panics if b makes no sense.
 func (b Buffered) Middleware(policies ...middleware.Policy) func(http.Handler) http.Handler {
@@ -70,6 +73,7 @@ type attempts struct {
 	request *http.Request
 	body    []byte
 
+	unread *unreadError // what was wrong with the body
 	last   *response
 	ending ending // of the last attempt
 	err    error  // its outcome
@@ -79,15 +83,13 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 	if x.last != nil && (x.last.sent || !repeatable(x.request)) {
 		return x.err
 	}
-	first := x.last == nil
-	x.last = &response{server: x.w, max: x.limits.MaxResponse, header: x.w.Header().Clone()}
-	if first {
-		if err := x.read(); err != nil {
-			x.ending, x.err = returned, nil // the caller's failure, not the handler's
-			Error(x.last, err)
-			return nil
-		}
+	if x.last == nil && x.unread == nil {
+		x.read(ctx)
 	}
+	if x.unread != nil {
+		return x.unread
+	}
+	x.last = &response{server: x.w, max: x.limits.MaxResponse, header: x.w.Header().Clone()}
 	r := x.again(ctx)
 	defer func() {
 		if r.MultipartForm != nil {
@@ -103,16 +105,37 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 	return x.err
 }
 
-func (x *attempts) read() error {
+func (x *attempts) read(ctx context.Context) {
 	if x.request.Body == nil || x.request.Body == http.NoBody {
-		return nil
+		return
 	}
+	inTime := ctx.Err() == nil
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.request.Body, x.limits.MaxRequest))
 	x.body = body
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); err != nil && !tooLarge {
-		return status(http.StatusBadRequest)
+	if err == nil && inTime && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = ctx.Err()
 	}
-	return err
+	if err != nil {
+		x.body, x.unread = nil, &unreadError{err}
+	}
+}
+
+// An unreadError is that of a request whose body did not come as it should. The handler was not called.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return fmt.Sprintf("nethttp: read the request: %v", e.err) }
+func (e *unreadError) Unwrap() error { return e.err }
+func (e *unreadError) Refused() bool { return true }
+func (e *unreadError) Final() bool   { return true }
+
+func (e *unreadError) HTTPStatus() int {
+	if _, ok := errors.AsType[*http.MaxBytesError](e.err); ok {
+		return http.StatusRequestEntityTooLarge
+	}
+	if t, ok := errors.AsType[net.Error](e.err); ok && t.Timeout() {
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
 }
 
 // again is the request for one attempt.
@@ -128,6 +151,8 @@ func (x *attempts) again(ctx context.Context) *http.Request {
 func (x *attempts) end(err error) {
 	sent := x.last != nil && x.last.sent
 	switch {
+	case x.unread != nil:
+		Error(x.w, x.unread)
 	case x.ending == aborted, x.ending == panicked && sent:
 		panic(http.ErrAbortHandler)
 	case sent:

@@ -8,10 +8,12 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -290,4 +292,112 @@ func TestRegression_StaleConnectionAfterAThaw(t *testing.T) {
 	if n.Load() != 2 {
 		t.Errorf("%d connections, want a new one after the freeze", n.Load())
 	}
+}
+
+// untilDone yields nothing until its context ends, as a stalled upstream does.
+type untilDone struct{ ctx context.Context } //nolint:containedctx // it stands for a call that has one
+
+func (r untilDone) Read([]byte) (int, error) { <-r.ctx.Done(); return 0, r.ctx.Err() }
+
+// An io.Copy that had copied nothing when its time was over was taken for a response: an empty 200.
+func TestRegression_CopyOfNothingIsAResponse(t *testing.T) {
+	seen := &watch{}
+	server, _ := connections(t, nethttp.Middleware(middleware.Timeout(time.Millisecond), seen)(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(w, untilDone{r.Context()})
+		})))
+	if status, _ := fetch(t, server.Client(), server.URL); status != 504 || !errors.Is(seen.last(), context.DeadlineExceeded) {
+		t.Errorf("status %d, and the policies saw %v", status, seen.last())
+	}
+
+	server, _ = connections(t, nethttp.Middleware(seen)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.Copy(w, iotest.ErrReader(errTransport)); err != nil {
+			http.Error(w, "upstream failed", http.StatusBadGateway)
+		}
+	})))
+	status, _ := fetch(t, server.Client(), server.URL)
+	if failed, ok := errors.AsType[*nethttp.StatusError](seen.last()); status != 502 || !ok || failed.Code != 502 {
+		t.Errorf("status %d, and the policies saw %v", status, seen.last())
+	}
+}
+
+// A source that panicked in the middle of an io.Copy got a second header after its first bytes.
+func TestRegression_CopyThatPanicsIsAnsweredTwice(t *testing.T) {
+	var logged bytes.Buffer
+	server := httptest.NewUnstartedServer(nethttp.Middleware(middleware.Recover{})(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20)), panics{}))
+		})))
+	server.Config.ErrorLog = log.New(&logged, "", 0)
+	server.Start()
+	response, err := server.Client().Get(server.URL)
+	if err == nil {
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	server.Close()
+	if err == nil || logged.Len() > 0 {
+		t.Errorf("half a response looks like a whole one: %v, and the server logged %q", err, &logged)
+	}
+}
+
+type panics struct{}
+
+func (panics) Read([]byte) (int, error) { panic("boom") }
+
+// A breaker that waited for its probe was closed by a request whose body was too long, and a closed one was opened by
+// callers who were slow: the handler behind it had not been called.
+func TestRegression_BreakerIsMovedByBodies(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body   io.Reader
+		status int
+	}{
+		"too long": {zeros{}, 413},
+		"broken":   {iotest.ErrReader(io.ErrUnexpectedEOF), 400},
+		"slow":     {slowly{}, 408},
+		"timeout":  {iotest.ErrReader(os.ErrDeadlineExceeded), 408},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := breaker.New(breaker.Config{Failures: 1, OpenFor: time.Second})
+			calls := 0
+			stubborn := retry.Policy{Attempts: 9, Base: time.Hour, Cap: time.Hour, Classify: func(error) retry.Class { return retry.Transient }}
+			h := nethttp.Buffered{MaxRequest: 4}.Middleware(stubborn, b, middleware.Timeout(time.Second))(failing(9, 500, &calls))
+			send := func() *httptest.ResponseRecorder { return serve(h, httptest.NewRequest("PUT", "/", tt.body)) }
+
+			start := time.Now()
+			if w := send(); w.Code != tt.status || b.State() != breaker.Closed {
+				t.Errorf("%s: %d, and a closed breaker is %s", name, w.Code, b.State())
+			}
+			serve(h, httptest.NewRequest("POST", "/", nil)) // fails
+			time.Sleep(2 * time.Second)
+			if w := send(); w.Code != tt.status || b.State() == breaker.Closed || calls != 1 {
+				t.Errorf("%s: %d, the half-open breaker is %s, %d calls", name, w.Code, b.State(), calls)
+			}
+			if took := time.Since(start); took > time.Minute {
+				t.Errorf("%s: a request that cannot be read was read again for %v", name, took)
+			}
+		})
+	}
+}
+
+// slowly comes after two seconds.
+type slowly struct{}
+
+func (slowly) Read([]byte) (int, error) { time.Sleep(2 * time.Second); return 0, io.EOF }
+
+// A retry with a Classify of its own waited, and spent of its budget, for the second attempt of a POST, which is never
+// made.
+func TestRegression_ClassifyWaitsForAnAttemptThatIsNotMade(t *testing.T) {
+	stubborn := retry.Policy{Base: time.Hour, Cap: time.Hour, Classify: func(error) retry.Class { return retry.Transient }}
+	synctest.Test(t, func(t *testing.T) {
+		start, calls := time.Now(), 0
+		s := &script{statuses: []int{503}}
+		if response, err := nethttp.Transport(s, stubborn).RoundTrip(request(t, "POST", "x")); err != nil || response.StatusCode != 503 {
+			t.Error(response, err)
+		}
+		serve(nethttp.Buffered{}.Middleware(stubborn)(failing(9, 503, &calls)), httptest.NewRequest("POST", "/", nil))
+		if took := time.Since(start); took > 0 || len(s.sent) != 1 || calls != 1 {
+			t.Errorf("%d and %d attempts in %v", len(s.sent), calls, took)
+		}
+	})
 }

@@ -77,7 +77,10 @@ type final struct{ error }
 
 func (f *final) Unwrap() error { return f.error }
 
-// RetryableError is how errors of AWS SDK for Go v2 say it, and what package retry reads.
+// Final stops a retry whatever its Classify says.
+func (f *final) Final() bool { return true }
+
+// RetryableError is how errors of AWS SDK for Go v2 say it, for retries that are not ours.
 func (f *final) RetryableError() bool { return false }
 
 func bare(err error) error {

@@ -66,7 +66,14 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-func (r readerFrom) ReadFrom(src io.Reader) (int64, error) {
-	r.w.wrote(http.StatusOK)
-	return r.w.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
+// ReadFrom writes the header with the first byte, if there is one. After a panic nobody knows.
+func (r readerFrom) ReadFrom(src io.Reader) (n int64, err error) {
+	n = 1
+	defer func() {
+		if n > 0 {
+			r.w.wrote(http.StatusOK)
+		}
+	}()
+	n, err = r.w.ResponseWriter.(io.ReaderFrom).ReadFrom(src)
+	return n, err
 }

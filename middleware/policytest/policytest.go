@@ -364,7 +364,7 @@ func keepsApart(t *testing.T, open func() middleware.Policy) {
 			for range 16 {
 				made := false
 				got := p.Do(ctx, func(inner context.Context) error {
-					if inner.Value(valueKey{}) != mine {
+					if inner.Value(valueKey{}) != mine { //nolint:errorlint // the same value
 						t.Error("a call got another caller's context")
 					}
 					made = true

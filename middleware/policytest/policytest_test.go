@@ -281,7 +281,7 @@ var broken = map[string]struct {
 	"compares errors": {func() middleware.PolicyFunc {
 		return func(ctx context.Context, call call) error {
 			err := call(ctx)
-			if err != nil && any(err) == any(err) { //nolint:staticcheck // panics for some
+			if err != nil && any(err) == any(err) { //nolint:gocritic // panics for some
 				return err
 			}
 			return err
