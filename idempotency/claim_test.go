@@ -344,7 +344,7 @@ func TestPoliciesGoOutsideAndInside(t *testing.T) {
 		}
 		return call(ctx)
 	})
-	var h middleware.Handler[order, receipt] = idempotency.Wrap(middleware.Wrap(s.place, again), byID, s.config)
+	h := idempotency.Wrap(middleware.Wrap(s.place, again), byID, s.config)
 	h = middleware.Wrap(h, again)
 	got, outcome, err := watched(t.Context(), h, order{ID: "7"})
 	if err != nil || got != (receipt{"7", 3}) || outcome != idempotency.Ran {

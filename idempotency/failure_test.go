@@ -198,7 +198,7 @@ func TestErrorThatIsNoResultIsNotKept(t *testing.T) {
 	s := newStage()
 	s.config.Keep = func(err error) bool { return errors.Is(err, errStock) }
 	s.then = func(context.Context) error { return errBoom }
-	_, _, _ = s.call(t.Context(), order{ID: "7"})
+	s.call(t.Context(), order{ID: "7"})
 	s.then = nil
 	s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.Ran, 2)
 }

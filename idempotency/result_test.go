@@ -29,7 +29,7 @@ func replays[T any](name string, result T) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
-			for cached, cache := range map[string]*idempotency.Cache{"": nil, " from the cache": {}} {
+			for cached, cache := range map[string]*idempotency.Cache{"": nil, "cached": {}} {
 				s := newStage()
 				s.config.Cache = cache
 				runs := 0
@@ -218,11 +218,11 @@ type oneWayText string
 
 func (oneWayText) MarshalText() ([]byte, error) { return nil, nil }
 
-type hidden struct{ n int }
+type hidden struct{ n int } //nolint:unused // what nobody can see is never lost
 
 type self struct {
-	Next *self
-	hidden
+	Next   *self
+	hidden //nolint:unused // as above
 }
 
 func refuses[T any](want string) func(*testing.T) {

@@ -37,10 +37,10 @@ type run struct {
 	deadline    time.Time // the caller's; zero if there is none
 	outcome     Outcome
 
-	ctx    runContext // the handler's
-	keep   bool       // whether the handler's error is a result
-	lost   context.CancelCauseFunc // ends it
-	beats  heartbeat
+	ctx   runContext              // the handler's
+	keep  bool                    // whether the handler's error is a result
+	lost  context.CancelCauseFunc // ends it
+	beats heartbeat
 }
 
 func (r *run) do(ctx context.Context) error {
@@ -293,7 +293,7 @@ func assign(to, value any) error {
 	case v.Type().AssignableTo(t.Type()):
 		t.Set(v)
 	default:
-		return fmt.Errorf("Reconcile returned a result of type %T, want %v", value, t.Type())
+		return fmt.Errorf("a result of Reconcile has type %T, want %v", value, t.Type())
 	}
 	return nil
 }

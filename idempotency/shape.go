@@ -17,7 +17,7 @@ type shape struct {
 	empty   bool // there is one value, and nothing to keep
 }
 
-var shapes sync.Map // of shape, by reflect.Type
+var shapes sync.Map //nolint:gochecknoglobals // of shape, by reflect.Type, so that Do need not look again
 
 func shapeOf(t reflect.Type) shape {
 	if s, ok := shapes.Load(t); ok {
@@ -36,10 +36,10 @@ func shapeOf(t reflect.Type) shape {
 }
 
 var (
-	marshaler       = reflect.TypeFor[json.Marshaler]()
-	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
-	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
-	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+	marshaler       = reflect.TypeFor[json.Marshaler]()           //nolint:gochecknoglobals // constants
+	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()         //nolint:gochecknoglobals // as above
+	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()   //nolint:gochecknoglobals // as above
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]() //nolint:gochecknoglobals // as above
 )
 
 type shapeWalk struct {
