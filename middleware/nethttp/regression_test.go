@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/internal/wall"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/nethttp"
@@ -399,5 +400,56 @@ func TestRegression_ClassifyWaitsForAnAttemptThatIsNotMade(t *testing.T) {
 		if took := time.Since(start); took > 0 || len(s.sent) != 1 || calls != 1 {
 			t.Errorf("%d and %d attempts in %v", len(s.sent), calls, took)
 		}
+	})
+}
+
+// A response that was about to be repeated kept its connection until the wait was over: with as many connections as the
+// transport may have, healthy requests waited too.
+func TestRegression_BackoffHoldsTheConnection(t *testing.T) {
+	server, n := connections(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/busy" {
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		}
+	}))
+	base := &http.Transport{MaxConnsPerHost: 1}
+	healthy := &http.Client{Transport: base}
+	defer healthy.CloseIdleConnections()
+	waiting := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(scope.WithRetry(ctx))
+		fetch(t, healthy, server.URL) // would wait for ever
+		return err
+	})
+	status, text := fetch(t, &http.Client{Transport: nethttp.Transport(base, waiting)}, server.URL+"/busy")
+	if status != 503 || text != "busy\n" || n.Load() != 1 {
+		t.Errorf("got %d %q over %d connections", status, text, n.Load())
+	}
+}
+
+// An attempt had less than its time, because it began with throwing away what the one before had left.
+func TestRegression_AttemptPaysForTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var times []time.Duration
+		client := nethttp.Transport(trips(func(r *http.Request) (*http.Response, error) {
+			deadline, _ := r.Context().Deadline()
+			times = append(times, time.Until(deadline))
+			stalled, w := io.Pipe()
+			context.AfterFunc(r.Context(), func() { _ = w.CloseWithError(r.Context().Err()) })
+			response := answer(503, "")
+			response.ContentLength, response.Body = -1, stalled
+			return response, nil
+		}), noWait, middleware.Timeout(90*time.Millisecond))
+		response, err := client.RoundTrip(request(t, "GET", ""))
+		if err != nil || len(times) != 3 {
+			t.Fatalf("%v after %d attempts", err, len(times))
+		}
+		for i, left := range times {
+			if left != 90*time.Millisecond {
+				t.Errorf("attempt %d begins with %v of 90ms", i+1, left)
+			}
+		}
+		if _, err := io.ReadAll(response.Body); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the body that did not come in time: %v", err)
+		}
+		_ = response.Body.Close()
 	})
 }

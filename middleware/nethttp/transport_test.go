@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -494,6 +495,52 @@ func TestTransportDoesNotReadUpWhatIsLong(t *testing.T) {
 	})
 }
 
+// Of a response that is the last the caller gets all, whether it was read ahead or not.
+func TestTransportServesTheLastResponseWhole(t *testing.T) {
+	for name, body := range map[string]io.Reader{
+		"short":            strings.NewReader("words"),
+		"long":             strings.NewReader(strings.Repeat("x", 200_000)),
+		"slow":             io.MultiReader(strings.NewReader("begun, "), slowly{}, strings.NewReader("done")),
+		"breaks off":       io.MultiReader(strings.NewReader("half"), failingReader{}),
+		"breaks off later": io.MultiReader(strings.NewReader("half"), slowly{}, failingReader{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var want bytes.Buffer
+				closed := &tracked{Reader: io.TeeReader(body, &want)}
+				response, err := nethttp.Transport(trips(func(*http.Request) (*http.Response, error) {
+					a := answer(503, "")
+					a.ContentLength, a.Body = -1, closed
+					return a, nil
+				}), retry.Policy{Attempts: 1}, middleware.Timeout(time.Minute)).RoundTrip(request(t, "GET", ""))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(response.Body)
+				if breaks := strings.HasPrefix(name, "breaks"); len(got) == 0 || string(got) != want.String() || (err != nil) != breaks {
+					t.Errorf("read %d bytes of %d, %v", len(got), want.Len(), err)
+				}
+				if err := response.Body.Close(); err != nil || !closed.closed {
+					t.Errorf("closed: %v, %v", closed.closed, err)
+				}
+			})
+		})
+	}
+}
+
+func TestTransportBodyThatPanics(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "boom" {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	_, _ = nethttp.Transport(trips(func(*http.Request) (*http.Response, error) {
+		a := answer(503, "")
+		a.Body = &tracked{Reader: panics{}}
+		return a, nil
+	}), noWait).RoundTrip(request(t, "GET", ""))
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
@@ -511,7 +558,7 @@ func TestTransportTimeoutRunsToTheEndOfTheBody(t *testing.T) {
 				var ctxs []context.Context
 				client := nethttp.Transport(trips(func(r *http.Request) (*http.Response, error) {
 					ctxs = append(ctxs, r.Context())
-					return answer(503, "last words"), nil
+					return answer(200, "last words"), nil
 				}), tt.policies...)
 				response, err := client.RoundTrip(request(t, "GET", ""))
 				if err != nil {
