@@ -573,3 +573,46 @@ func TestRegression_BufferedWriterIsAnother(t *testing.T) {
 		}
 	}
 }
+
+// Inside a Join PerHost passed for a policy of a server, and every request was a panic.
+func TestRegression_PerHostInAJoinPanics(t *testing.T) {
+	policy := middleware.Join(nethttp.PerHost(breaker.NewGroup(breaker.Config{}, 10).Get))
+	for name, wrap := range map[string]func(...middleware.Policy) func(http.Handler) http.Handler{
+		"plain": nethttp.Middleware, "buffered": nethttp.Buffered{}.Middleware,
+	} {
+		seen := &watch{}
+		if w := serve(wrap(seen, policy)(quiet), get()); w.Code != 500 {
+			t.Errorf("%s: status %d, want 500", name, w.Code)
+		}
+		if err := seen.last(); err == nil || !strings.Contains(err.Error(), "PerHost is used elsewhere than in Transport") {
+			t.Errorf("%s: the policies saw %v", name, err)
+		}
+	}
+}
+
+// A client that was seldom used emptied the pool of all who shared its transport.
+func TestRegression_SeldomUsedClientEmptiesThePool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := &idler{RoundTripper: trips(func(*http.Request) (*http.Response, error) { return answer(204, ""), nil })}
+		seldom := nethttp.Transport(base)
+		send := func(want int) {
+			t.Helper()
+			response, err := seldom.RoundTrip(request(t, "GET", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if base.closed != want {
+				t.Errorf("closed %d times, want %d", base.closed, want)
+			}
+		}
+		send(0)
+		time.Sleep(time.Hour)
+		send(0)
+		thaw := wall.Freeze(time.Minute)
+		defer thaw()
+		send(1)
+		time.Sleep(time.Hour)
+		send(1)
+	})
+}

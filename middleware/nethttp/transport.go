@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -32,34 +33,37 @@ import (
 // [context.DeadlineExceeded] when it is over. For all other policies the call ends with the response's header; a
 // bulkhead does not count the bodies that are still being read.
 //
-// If the last use was more than 30 seconds ago, idle connections are closed before a request is sent, for the process
-// may have been frozen since, as on Lambda, and their other ends gone. Load balancers and most servers keep them for a
-// minute or more; a new connection now and then costs less than a request that fails and cannot be repeated.
+// If the process may have been frozen since the last use, base's idle connections are closed before a request is sent,
+// for their other ends may have gone: if that was more than 30 seconds ago, and either AWS_LAMBDA_RUNTIME_API was set
+// when Transport was called or the wall clock has run ahead of the monotonic one. It closes those of everybody who shares
+// base; a new connection now and then costs less than a request that fails and cannot be repeated.
 func Transport(base http.RoundTripper, policies ...middleware.Policy) http.RoundTripper {
 	check("Transport", policies)
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	do := middleware.WrapErr(func(ctx context.Context, x *trip) error { return x.send(ctx) }, policies...)
-	return &transport{base: base, do: do}
+	return &transport{base: base, do: do, freezes: os.Getenv("AWS_LAMBDA_RUNTIME_API") != ""}
 }
 
 const (
 	idleLimit = 30 * time.Second
+	clockStep = 3 * time.Second // clocks that are only corrected differ by less
 	readLimit = 64 << 10
 	readTime  = 100 * time.Millisecond
 )
 
 type transport struct {
-	base http.RoundTripper
-	do   func(context.Context, *trip) error
+	base    http.RoundTripper
+	do      func(context.Context, *trip) error
+	freezes bool // between calls, whatever the clocks say
 
 	mu   sync.Mutex
 	used wall.Instant
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.use() > idleLimit {
+	if t.use() {
 		t.CloseIdleConnections()
 	}
 	x := &trip{transport: t, request: r}
@@ -75,16 +79,16 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
-// use notes that t is in use, and returns how long it was not.
-func (t *transport) use() (idle time.Duration) {
+// use notes that t is in use, and reports whether connections may have gone stale in a freeze since it last was.
+func (t *transport) use() (stale bool) {
 	now := wall.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.used.IsZero() {
-		idle = now.Since(t.used)
+		stale = now.Since(t.used) > idleLimit && (t.freezes || now.Gained(t.used) > clockStep)
 	}
 	t.used = now
-	return idle
+	return stale
 }
 
 type tripKey struct{}
