@@ -592,6 +592,7 @@ func TestRegression_PerHostInAJoinPanics(t *testing.T) {
 
 // A client that was seldom used emptied the pool of all who shared its transport.
 func TestRegression_SeldomUsedClientEmptiesThePool(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_RUNTIME_API", "")
 	synctest.Test(t, func(t *testing.T) {
 		base := &idler{RoundTripper: trips(func(*http.Request) (*http.Response, error) { return answer(204, ""), nil })}
 		seldom := nethttp.Transport(base)

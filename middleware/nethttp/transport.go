@@ -29,8 +29,11 @@ import (
 // policies want. Inside a retry a response that may be followed by another attempt is read into memory, up to 64 KiB
 // and 100 ms, so that the wait for the next one holds no connection. A longer or slower one is closed when that begins.
 //
+// If the request's context ends while a retry waits, the caller gets the last response as well. Its body is there as far
+// as it is in memory; reading on fails.
+//
 // The time that a [middleware.Timeout] gives runs until the end of the response's body: reading it fails with
-// [context.DeadlineExceeded] when it is over. For all other policies the call ends with the response's header; a
+// [context.DeadlineExceeded] when it is over, but for a body that is in memory. For all other policies the call ends with the response's header; a
 // bulkhead does not count the bodies that are still being read.
 //
 // If the process may have been frozen since the last use, base's idle connections are closed before a request is sent,

@@ -843,3 +843,52 @@ func TestPerHostIsAPolicy(t *testing.T) {
 		return trip{nethttp.PerHost(breaker.NewGroup(breaker.Config{}, 10).Get)}
 	})
 }
+
+// A status that is not that of the last response does not speak for it.
+func TestStatusOfAnotherAttempt(t *testing.T) {
+	first := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		_ = call(ctx)
+		return err
+	})
+	s := &script{statuses: []int{502, 503}}
+	response, err := nethttp.Transport(s, first).RoundTrip(request(t, "GET", ""))
+	if failed, ok := errors.AsType[*nethttp.StatusError](err); response != nil || !ok || failed.Code != 502 {
+		t.Errorf("client: %v, %v", response, err)
+	}
+	if len(s.answers) != 2 || !s.answers[0].closed || !s.answers[1].closed {
+		t.Errorf("%d responses are not all closed", len(s.answers))
+	}
+	calls := 0
+	if w := serve(nethttp.Buffered{}.Middleware(first)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.WriteHeader(501 + calls)
+	})), get()); calls != 2 || w.Code != 500 {
+		t.Errorf("server: %d after %d calls, want 500", w.Code, calls)
+	}
+}
+
+// closings counts them.
+type closings struct {
+	io.Reader
+
+	n int
+}
+
+func (c *closings) Close() error { c.n++; return nil }
+
+func TestTransportClosesTheRequestOnce(t *testing.T) {
+	for name, policy := range map[string]middleware.Policy{
+		"sent": middleware.Timeout(time.Minute), "refused": always(open(t)), "repeated": noWait,
+	} {
+		r, body := request(t, "PUT", ""), &closings{Reader: strings.NewReader("once")}
+		r.Body, r.GetBody = body, func() (io.ReadCloser, error) { return &closings{Reader: strings.NewReader("again")}, nil }
+		response, err := nethttp.Transport(&script{statuses: []int{503, 200}}, policy).RoundTrip(r)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		if body.n != 1 {
+			t.Errorf("%s: the body was closed %d times", name, body.n)
+		}
+	}
+}
