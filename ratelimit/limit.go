@@ -4,6 +4,10 @@
 // call takes one; in any stretch of time t, at most Burst + Rate·t calls are made. A call that finds no token is
 // refused at once, or waits for a bounded time if its [Limit] says so.
 //
+// Time goes on while the process is frozen, so it thaws with a full bucket; calls that were waiting when it froze go then
+// as well. The bound is as exact as golang.org/x/time/rate: callers that are held up between reading the clock and
+// taking a token can be credited twice for that time.
+//
 // Each process has buckets of its own: n processes with the same Limit make up to n times as many calls. While a process
 // is frozen, its buckets fill all the same.
 //

@@ -38,6 +38,12 @@ func (i Instant) Since(then Instant) time.Duration {
 	return time.Duration(max(i.wall-then.wall, i.mono-then.mono, 0))
 }
 
+// Gained is how much more time passed since then on the wall clock than on the monotonic one, as it does while a machine
+// sleeps; less than zero if the wall clock was set back.
+func (i Instant) Gained(then Instant) time.Duration {
+	return time.Duration((i.wall - then.wall) - (i.mono - then.mono))
+}
+
 // Freeze lets the wall clock run ahead of the monotonic one by d, as it does for a process that was frozen that long,
 // until thaw is called. It is for tests only, which must not run in parallel with others that read this clock.
 func Freeze(d time.Duration) (thaw func()) {

@@ -30,6 +30,9 @@ func TestSinceTakesTheLargerAge(t *testing.T) {
 				if got, want := Now().Since(then), max(time.Second, time.Second+drift); got != want {
 					t.Errorf("Since = %v, want %v", got, want)
 				}
+				if got := Now().Gained(then); got != drift {
+					t.Errorf("Gained = %v, want %v", got, drift)
+				}
 			})
 		})
 	}

@@ -15,6 +15,7 @@
 //     their callers get refusals as 429, 503 or 504, where an error would give them a 502.
 //   - [Raw] is Wrap for handlers of bytes, lambda.Handler, such as other vendors' wrappers return.
 //
-// An http.Handler that lambdaurl.Wrap serves runs in a goroutine of its own, out of reach of policies around the wrapped
+// Streaming responses, such as *events.LambdaFunctionURLStreamingResponse, are not for Proxy: whatever error comes before
+// the first byte is Lambda's to report. An http.Handler that lambdaurl.Wrap serves runs in a goroutine of its own, out of reach of policies around the wrapped
 // function, and its panic ends the process. The policies for it, Recover first, go around the http.Handler.
 package awslambda

@@ -45,6 +45,30 @@ var kinds = map[string]func(answer func() (int, error), policies ...middleware.P
 			return events.APIGatewayProxyResponse{StatusCode: status, Body: "from the handler"}, err
 		}, policies...))
 	},
+	"v1, pointers": func(answer func() (int, error), policies ...middleware.Policy) lambda.Handler {
+		return lambda.NewHandler(awslambda.Proxy(func(context.Context, *events.APIGatewayProxyRequest) (*events.APIGatewayProxyResponse, error) {
+			status, err := answer()
+			return &events.APIGatewayProxyResponse{StatusCode: status, Body: "from the handler"}, err
+		}, policies...))
+	},
+	"v2, pointers": func(answer func() (int, error), policies ...middleware.Policy) lambda.Handler {
+		return lambda.NewHandler(awslambda.Proxy(func(context.Context, *events.APIGatewayV2HTTPRequest) (*events.APIGatewayV2HTTPResponse, error) {
+			status, err := answer()
+			return &events.APIGatewayV2HTTPResponse{StatusCode: status, Body: "from the handler"}, err
+		}, policies...))
+	},
+	"url, pointers": func(answer func() (int, error), policies ...middleware.Policy) lambda.Handler {
+		return lambda.NewHandler(awslambda.Proxy(func(context.Context, *events.LambdaFunctionURLRequest) (*events.LambdaFunctionURLResponse, error) {
+			status, err := answer()
+			return &events.LambdaFunctionURLResponse{StatusCode: status, Body: "from the handler"}, err
+		}, policies...))
+	},
+	"alb, pointers": func(answer func() (int, error), policies ...middleware.Policy) lambda.Handler {
+		return lambda.NewHandler(awslambda.Proxy(func(context.Context, *events.ALBTargetGroupRequest) (*events.ALBTargetGroupResponse, error) {
+			status, err := answer()
+			return &events.ALBTargetGroupResponse{StatusCode: status, Body: "from the handler"}, err
+		}, policies...))
+	},
 	"v2": func(answer func() (int, error), policies ...middleware.Policy) lambda.Handler {
 		return lambda.NewHandler(awslambda.Proxy(func(context.Context, *events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 			status, err := answer()
@@ -115,6 +139,7 @@ func TestProxy(t *testing.T) {
 		status   int
 		err      error
 		want     string // a part of the answer
+		twice    bool   // it needs a request that is repeated
 		wantErr  error
 	}{
 		{name: "success", policies: []middleware.Policy{middleware.Recover{}}, status: 200, want: `"body":"from the handler"`},
@@ -125,12 +150,18 @@ func TestProxy(t *testing.T) {
 		{name: "handler's own error and a 503", status: 503, err: own, wantErr: own},
 		{name: "refusal from inside the handler", err: fmt.Errorf("charge: %w", &refused{503, 0}), want: `\"status\":503`},
 		{name: "handler's own 503", status: 503, want: `"body":"from the handler"`},
+		{name: "handler's own 501", status: 501, want: `"body":"from the handler"`},
+		{name: "no time left inside the handler", err: fmt.Errorf("query: %w", context.DeadlineExceeded), want: `\"status\":504`},
+		{name: "cancelled inside the handler", err: fmt.Errorf("query: %w", context.Canceled), want: `\"status\":503`},
 		{name: "handler's own 404", status: 404, want: `"body":"from the handler"`},
-		{name: "a StatusError of the handler's", err: &awslambda.StatusError{Status: 502}, want: `\"status\":502`},
-		{name: "refusal after a 503", policies: []middleware.Policy{retry.Policy{Base: -1}, onlyFirst()}, status: 503, want: `\"status\":429`},
+		{name: "a StatusError of the handler's", err: &awslambda.StatusError{Code: 502}, want: `\"status\":502`},
+		{name: "refusal after a 503", twice: true, policies: []middleware.Policy{retry.Policy{Base: -1}, onlyFirst()}, status: 503, want: `\"status\":429`},
 	} {
 		for kind, handler := range kinds {
-			got, err := call(t, handler(func() (int, error) { return tt.status, tt.err }, tt.policies...), `{}`)
+			if tt.twice && kind == "alb, own event" {
+				continue
+			}
+			got, err := call(t, handler(func() (int, error) { return tt.status, tt.err }, tt.policies...), get)
 			if err != tt.wantErr || !strings.Contains(got, tt.want) || err == nil && !strings.HasPrefix(got, `{"statusCode":`) { //nolint:errorlint // the same value
 				t.Errorf("%s, %s: %s, %v; want %s, %v", tt.name, kind, got, err, tt.want, tt.wantErr)
 			}
@@ -212,8 +243,17 @@ func TestProxyFailureCounts(t *testing.T) {
 	}
 }
 
+// get and post are requests as all kinds of events have them.
+const (
+	get  = `{"httpMethod":"GET","requestContext":{"http":{"method":"GET"}}}`
+	post = `{"httpMethod":"POST","requestContext":{"http":{"method":"POST"}}}`
+)
+
 func TestProxyRetriesFailure(t *testing.T) {
 	for kind, handler := range kinds {
+		if kind == "alb, own event" {
+			continue // TestRegression_PostIsRepeated has it
+		}
 		calls := 0
 		answer := func() (int, error) {
 			if calls++; calls < 3 {
@@ -221,13 +261,116 @@ func TestProxyRetriesFailure(t *testing.T) {
 			}
 			return 200, nil
 		}
-		if got, err := call(t, handler(answer, retry.Policy{Base: -1}), `{}`); !strings.HasPrefix(got, `{"statusCode":200`) || calls != 3 {
+		if got, err := call(t, handler(answer, retry.Policy{Base: -1}), get); !strings.HasPrefix(got, `{"statusCode":200`) || calls != 3 {
 			t.Errorf("%s: after %d calls: %s, %v", kind, calls, got, err)
 		}
 		calls = -10
-		if got, err := call(t, handler(answer, retry.Policy{Base: -1}), `{}`); !strings.HasPrefix(got, `{"statusCode":500`) || calls != -7 {
+		if got, err := call(t, handler(answer, retry.Policy{Base: -1}), get); !strings.HasPrefix(got, `{"statusCode":500`) || calls != -7 {
 			t.Errorf("%s: the last of many failures: %s, %v", kind, got, err)
 		}
+	}
+}
+
+// TestRegression_PostIsRepeated: behind a retry, a POST whose answer was a 502 charged the customer three times.
+func TestRegression_PostIsRepeated(t *testing.T) {
+	again := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		_ = call(ctx)
+		return call(ctx)
+	})
+	own := &orderError{"no stock"}
+	for _, tt := range []struct {
+		name, event string
+		calls       int // of two
+	}{
+		{"GET", get, 2},
+		{"POST", post, 1},
+		{"PATCH", strings.ReplaceAll(post, "POST", "PATCH"), 1},
+		{"no method", `{}`, 1},
+		{"no event", `null`, 1},
+		{"POST with a key", post[:len(post)-1] + `,"headers":{"idempotency-key":"1"}}`, 2},
+		{"POST with the other key", post[:len(post)-1] + `,"headers":{"X-Idempotency-Key":"1"}}`, 2},
+		{"POST with another header", post[:len(post)-1] + `,"headers":{"Key":"1"},"multiValueHeaders":{"Key":["1"]}}`, 1},
+	} {
+		for kind, handler := range kinds {
+			want := tt.calls
+			if kind == "alb, own event" {
+				want = 1
+			}
+			for name, policy := range map[string]middleware.Policy{
+				"retry":  retry.Policy{Attempts: 2, Base: -1, Classify: func(error) retry.Class { return retry.Transient }},
+				"policy": again,
+			} {
+				calls := 0
+				h := handler(func() (int, error) { calls++; return 502, nil }, policy)
+				if got, err := call(t, h, tt.event); calls != want || err != nil || !strings.Contains(got, `502`) || !strings.Contains(got, "from the handler") {
+					t.Errorf("%s, %s, %s: %d calls, then %s, %v; want %d calls", tt.name, kind, name, calls, got, err, want)
+				}
+				calls = 0
+				h = handler(func() (int, error) { calls++; return 0, own }, policy)
+				if _, err := call(t, h, tt.event); calls != want || err != error(own) { //nolint:errorlint // the same value
+					t.Errorf("%s, %s, %s: %d calls, then %v; want %d calls, and the handler's own error", tt.name, kind, name, calls, err, want)
+				}
+			}
+		}
+	}
+	for _, kind := range []string{"v1", "v1, pointers", "alb", "alb, pointer", "alb, pointers"} {
+		calls := 0
+		h := kinds[kind](func() (int, error) { calls++; return 502, nil }, again)
+		if _, err := call(t, h, post[:len(post)-1]+`,"multiValueHeaders":{"IDEMPOTENCY-KEY":["1"]}}`); err != nil || calls != 2 {
+			t.Errorf("%s, POST with a key among the multi-value headers: %d calls, %v", kind, calls, err)
+		}
+	}
+}
+
+// A request that must not be repeated ends at once, though the retry would wait an hour.
+func TestProxyPostDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, err := range []error{nil, &orderError{"no stock"}} {
+			start := time.Now()
+			h := kinds["v2"](func() (int, error) { return 502, err }, retry.Policy{Base: time.Hour, Cap: time.Hour})
+			call(t, h, post)
+			if took := time.Since(start); took > 0 {
+				t.Errorf("%v: it took %v", err, took)
+			}
+		}
+	})
+}
+
+// A success is an outcome as well, and so is a panic.
+func TestProxyOnePostOnce(t *testing.T) {
+	calls := 0
+	again := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		return errors.Join(call(ctx), call(ctx))
+	})
+	h := kinds["v2"](func() (int, error) { calls++; return 201, nil }, again)
+	if got, err := call(t, h, post); calls != 1 || err != nil || !strings.HasPrefix(got, `{"statusCode":201`) {
+		t.Errorf("%d calls, then %s, %v", calls, got, err)
+	}
+	calls = 0
+	h = kinds["v2"](func() (int, error) { calls++; panic("no hope") }, again, middleware.Recover{})
+	if got, err := call(t, h, post); calls != 1 || err == nil {
+		t.Errorf("%d calls, then %s, %v", calls, got, err)
+	}
+}
+
+// TestRegression_NotImplementedIsAFailure: a function that answered 501 was called again, and its breaker opened.
+func TestRegression_NotImplementedIsAFailure(t *testing.T) {
+	calls := 0
+	h := kinds["v2"](func() (int, error) { calls++; return 501, nil }, retry.Policy{Base: -1})
+	if got, err := call(t, h, get); calls != 1 || err != nil || !strings.HasPrefix(got, `{"statusCode":501`) {
+		t.Errorf("%d calls, then %s, %v", calls, got, err)
+	}
+}
+
+// The answer to a refusal must not be written over what the handler's pointer points to, which others may have too.
+func TestProxyLeavesTheHandlersResponse(t *testing.T) {
+	shared := &events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: "shared"}
+	h := awslambda.Proxy(func(context.Context, events.APIGatewayV2HTTPRequest) (*events.APIGatewayV2HTTPResponse, error) {
+		return shared, &refused{503, 0}
+	})
+	out, err := h(t.Context(), events.APIGatewayV2HTTPRequest{})
+	if err != nil || out.StatusCode != 503 || shared.StatusCode != 200 {
+		t.Errorf("answer %+v, %v; the handler's became %+v", out, err, shared)
 	}
 }
 
@@ -237,10 +380,14 @@ func TestProxyAllocates(t *testing.T) {
 	}
 	proxied, wrapped := awslambda.Proxy(h, middleware.Recover{}), middleware.Wrap(h, middleware.Recover{})
 	ctx := t.Context()
-	with := testing.AllocsPerRun(1000, func() { proxied(ctx, events.APIGatewayV2HTTPRequest{}) })
-	without := testing.AllocsPerRun(1000, func() { wrapped(ctx, events.APIGatewayV2HTTPRequest{}) })
-	if with > without {
-		t.Errorf("%v allocations, Wrap alone makes %v", with, without)
+	for method, more := range map[string]float64{"GET": 0, "POST": 1} { // the outcome that is kept
+		var in events.APIGatewayV2HTTPRequest
+		in.RequestContext.HTTP.Method = method
+		with := testing.AllocsPerRun(1000, func() { proxied(ctx, in) })
+		without := testing.AllocsPerRun(1000, func() { wrapped(ctx, in) })
+		if with > without+more {
+			t.Errorf("%s: %v allocations, Wrap alone makes %v", method, with, without)
+		}
 	}
 }
 

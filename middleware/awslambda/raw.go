@@ -26,80 +26,144 @@ func (f HandlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
 // Raw returns h with policies around it, the first outermost. Prefer [middleware.Wrap] around the typed function
-// wherever there is one: what passes through Raw is sent as application/octet-stream, and a stream only after its end.
+// wherever there is one: what passes through Raw is sent as application/octet-stream, a stream only after its end, and
+// a lambda.WithContextValue of the handler inside is not seen, for lambda.Start does not see that handler either.
 //
-// The answer is a copy, made before anyone else can write into the original, for the Invoke of a lambda.NewHandler
-// hands out memory that other invocations use again. Where a process takes several invocations at once
-// (AWS_LAMBDA_MAX_CONCURRENCY), a result therefore waits, before it is encoded, until those encoded before it are
-// copied, which is when their h.Invoke has returned. The same goes for wrappers around a lambda.NewHandler, provided
-// that they hand their context on and make no two calls of it at the same time for one invocation.
+// Each call of h gets a copy of the payload. The answer is a copy too, made before anyone else can write into the
+// original, for the Invoke of a lambda.NewHandler hands out memory that other invocations use again. Where a process
+// takes several invocations at once (AWS_LAMBDA_MAX_CONCURRENCY), a result therefore waits, before it is encoded, until
+// those encoded before it are copied, which is when their h.Invoke has returned. The same goes for wrappers around a
+// lambda.NewHandler, provided that they hand their context on and make no two calls of it at the same time for one
+// invocation.
+//
+// Nobody waits for a call whose context has ended: its memory is used again, and if h.Invoke returns after all, the
+// result is the context's error. A call waits for others beyond the end of its own context, up to that of theirs.
 //
 // Raw panics if h or a policy is nil.
 func Raw(h Handler, policies ...middleware.Policy) HandlerFunc {
 	if h == nil {
 		panic("awslambda: Raw of a nil handler")
 	}
-	var all responses
 	return middleware.Wrap(func(ctx context.Context, payload []byte) ([]byte, error) {
-		var r response
-		defer all.release(&r)
-		ctx = handlertrace.NewContext(ctx, handlertrace.HandlerTrace{
-			ResponseEvent: func(context.Context, any) { all.claim(&r) },
-		})
-		answer, err := h.Invoke(ctx, payload)
-		return bytes.Clone(answer), err
+		return (&response{}).of(ctx, h, payload)
 	}, policies...)
 }
 
-// The responses of one handler that are being encoded, or are encoded and not copied yet, are open.
+// All responses that are being encoded, or are encoded and not copied yet, are open: those of all handlers, for one
+// handler may be inside several of ours.
 //
 // aws-lambda-go takes a buffer from its pool before it calls the function, encodes the result into it after, and has put
 // it back when Invoke returns. Just before it encodes, it fires handlertrace's ResponseEvent. Whoever waits there for
 // the responses that are open at that moment cannot write into a buffer of theirs; and the buffer of one that opens
 // later was not in the pool when ours was taken. So no lock is held while others' code runs, and nobody who waits is
 // waited for. A function without a result fires nothing, but whoever writes for it writes the same null.
-type responses struct {
-	mu   sync.Mutex
-	open []chan struct{} // each closed when its response is copied
+var all struct {
+	sync.Mutex
+
+	open []*opening
 }
 
-// A response is that of one call of the handler. responses.mu guards it.
+// An opening is the time during which a response is open. The lock of all guards its bools.
+type opening struct {
+	ctx      context.Context
+	copied   chan struct{} // closed at its end
+	returned bool          // the call has: it is being copied
+	spoiled  bool          // its context was over, and others write into its memory
+}
+
+// A response is that of one call of the handler. The lock of all guards it.
 type response struct {
-	copied chan struct{} // nil while it is not open
-	over   bool          // the call has returned
+	*opening      // nil while it is not open
+	over     bool // the call has returned
+}
+
+// responseKey is the context's key for the response of the innermost Raw.
+type responseKey struct{}
+
+// of is one call of h.
+func (r *response) of(ctx context.Context, h Handler, payload []byte) ([]byte, error) {
+	defer r.release()
+	traced := context.WithValue(ctx, responseKey{}, r)
+	answer, err := h.Invoke(handlertrace.NewContext(traced, handlertrace.HandlerTrace{
+		ResponseEvent: func(inner context.Context, _ any) {
+			if inner.Value(responseKey{}) == r { // or a Raw inside this one sees to it
+				r.claim(ctx)
+			}
+		},
+	}), bytes.Clone(payload))
+	if r.lost() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		return nil, err
+	}
+	return bytes.Clone(answer), err
 }
 
 // claim waits until r can be written, and opens it.
-func (rs *responses) claim(r *response) {
-	rs.mu.Lock()
-	rs.close(r) // a wrapper that calls again has done with its first answer
-	before := slices.Clone(rs.open)
-	rs.mu.Unlock()
-	for _, copied := range before {
-		<-copied
+func (r *response) claim(ctx context.Context) {
+	all.Lock()
+	r.close() // a wrapper that calls again has done with its first answer
+	before := slices.Clone(all.open)
+	all.Unlock()
+	for _, o := range before {
+		o.wait()
 	}
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
+	all.Lock()
+	defer all.Unlock()
 	if !r.over {
-		r.copied = make(chan struct{})
-		rs.open = append(rs.open, r.copied)
+		r.opening = &opening{ctx: ctx, copied: make(chan struct{})}
+		all.open = append(all.open, r.opening)
 	}
+}
+
+// wait returns when what o's response was written into may be written again. It cannot give up before: whoever comes
+// back from it writes, and a panic would be one too many in a wrapper that calls the handler in a goroutine of its own.
+func (o *opening) wait() {
+	select {
+	case <-o.copied:
+		return
+	case <-o.ctx.Done():
+	}
+	all.Lock()
+	if !o.returned {
+		o.spoiled = true // if it is still open, for otherwise nobody reads that
+		o.close()
+	}
+	all.Unlock()
+	<-o.copied // at once, or as soon as it is copied
+}
+
+// lost reports whether the answer that the call has returned must not be read.
+func (r *response) lost() bool {
+	all.Lock()
+	defer all.Unlock()
+	if r.opening == nil {
+		return false
+	}
+	r.returned = true
+	return r.spoiled
 }
 
 // release says that r is copied, or that there will be none.
-func (rs *responses) release(r *response) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.close(r)
+func (r *response) release() {
+	all.Lock()
+	defer all.Unlock()
+	r.close()
 	r.over = true
 }
 
-func (rs *responses) close(r *response) {
-	if r.copied == nil {
-		return
+func (r *response) close() {
+	if r.opening != nil {
+		r.opening.close()
+		r.opening = nil
 	}
-	i := slices.Index(rs.open, r.copied)
-	rs.open = slices.Delete(rs.open, i, i+1)
-	close(r.copied)
-	r.copied = nil
+}
+
+// close ends o, unless it has ended.
+func (o *opening) close() {
+	if i := slices.Index(all.open, o); i >= 0 {
+		all.open = slices.Delete(all.open, i, i+1)
+		close(o.copied)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,6 +146,81 @@ func TestRegression_PayloadIsTheNextEvent(t *testing.T) {
 			t.Errorf("the call that was left behind read %s", got)
 		}
 	})
+}
+
+// TestRegression_TwoRawsOneHandler: two Raws around one lambda.NewHandler, whose memory they share, mixed up responses.
+func TestRegression_TwoRawsOneHandler(t *testing.T) {
+	h := naive{lambda.NewHandler(answerEcho)}
+	raws := []awslambda.HandlerFunc{awslambda.Raw(h), awslambda.Raw(h), awslambda.Raw(awslambda.Raw(h)), awslambda.Raw(naive{awslambda.Raw(h)})}
+	var n atomic.Int64
+	crowd(t, func(payload []byte) ([]byte, error) {
+		return raws[int(n.Add(1))%len(raws)].Invoke(t.Context(), payload)
+	})
+}
+
+// TestRegression_AttemptSeesWhatTheFirstWrote: a handler that changed its payload got the changed one again.
+func TestRegression_AttemptSeesWhatTheFirstWrote(t *testing.T) {
+	calls := 0
+	raw := awslambda.Raw(handlerOf(func(payload []byte) ([]byte, error) {
+		if calls++; string(payload) != "abc" {
+			t.Errorf("attempt %d sees %s", calls, payload)
+		}
+		copy(payload, "ABC")
+		return nil, errors.New("once more")
+	}), retry.Policy{Base: -1})
+	raw(t.Context(), []byte("abc"))
+	if calls != 3 {
+		t.Errorf("%d calls, want 3", calls)
+	}
+}
+
+// handlerOf is a handler that makes no copies.
+type handlerOf func(payload []byte) ([]byte, error)
+
+func (h handlerOf) Invoke(_ context.Context, payload []byte) ([]byte, error) { return h(payload) }
+
+// TestRegression_OneHungWrapperHoldsUpAll: after a flush that never ended, every later invocation timed out.
+func TestRegression_OneHungWrapperHoldsUpAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := make(chan struct{})
+		raw := awslambda.Raw(lingering{lambda.NewHandler(func(n int) (int, error) { return n, nil }), func(answer []byte) {
+			if string(answer) == "1" {
+				<-hung
+			}
+		}})
+		first, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if answer, err := raw.Invoke(first, []byte("1")); answer != nil || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the response that others wrote into is %q, %v", answer, err)
+			}
+		}()
+		synctest.Wait()
+		start := time.Now()
+		for n, want := range []time.Duration{time.Second, time.Second, time.Second} {
+			later, cancel := context.WithTimeout(t.Context(), time.Minute)
+			answer, err := raw.Invoke(later, fmt.Append(nil, n+2))
+			cancel()
+			if string(answer) != fmt.Sprint(n+2) || err != nil || time.Since(start) != want {
+				t.Errorf("%d was answered %q, %v after %v", n+2, answer, err, time.Since(start))
+			}
+		}
+		close(hung)
+		<-done
+	})
+}
+
+// A response whose context is over is as good as any if it is copied before somebody needs its memory.
+func TestLateResponse(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	raw := awslambda.Raw(lingering{lambda.NewHandler(func(n int) (int, error) { return n, nil }), func([]byte) { cancel() }})
+	for n := range 3 {
+		if answer, err := raw.Invoke(ctx, fmt.Append(nil, n)); string(answer) != fmt.Sprint(n) || err != nil {
+			t.Errorf("%d was answered %q, %v", n, answer, err)
+		}
+	}
 }
 
 // lingering is a wrapper that has something to do when the handler has answered.

@@ -22,7 +22,8 @@ import (
 // err knows when to come back, Retry-After says so, in whole seconds, rounded up.
 //
 // The body is a problem of RFC 9457, application/problem+json. Neither err's text nor any name is in it, and no cache
-// keeps it. Header fields that describe another body, such as Content-Encoding, are removed.
+// keeps it. Header fields that describe another body or how long to keep it, such as Content-Encoding
+// or CDN-Cache-Control, are removed.
 func Error(w http.ResponseWriter, err error) {
 	answer, ok := refusal.AnswerTo(err, http.StatusText)
 	if !ok {
@@ -30,8 +31,10 @@ func Error(w http.ResponseWriter, err error) {
 	}
 	h := w.Header()
 	for _, field := range []string{
-		"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Range",
-		"Etag", "Expires", "Last-Modified", "Retry-After",
+		"Accept-Ranges", "Age", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Content-Digest", "Content-Disposition",
+		"Content-Encoding", "Content-Language", "Content-Length", "Content-Location", "Content-Md5", "Content-Range", "Digest",
+		"Edge-Control", "Etag", "Expires", "Last-Modified", "Repr-Digest", "Retry-After", "Surrogate-Control", "Trailer",
+		"X-Accel-Expires",
 	} {
 		h.Del(field)
 	}

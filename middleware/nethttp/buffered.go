@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/seawall-go/seawall/middleware"
 )
@@ -92,7 +94,7 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 	x.last = &response{server: x.w, max: x.limits.MaxResponse, header: x.w.Header().Clone()}
 	r := x.again(ctx)
 	defer func() {
-		if r.MultipartForm != nil {
+		if r.MultipartForm != nil && x.request.MultipartForm == nil {
 			_ = r.MultipartForm.RemoveAll() // as net/http does for its own
 		}
 		x.request.Pattern = r.Pattern
@@ -182,6 +184,7 @@ type response struct {
 	status  int
 	body    []byte
 	sent    bool
+	length  int64 // what Content-Length says, or -1
 }
 
 func (w *response) Header() http.Header { return w.header }
@@ -192,7 +195,26 @@ func (w *response) WriteHeader(status int) {
 	}
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status, w.written = status, w.header.Clone()
+		w.length = contentLength(w.written)
 	}
+}
+
+func contentLength(h http.Header) int64 {
+	n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// SetReadDeadline is for [http.ResponseController].
+func (w *response) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(w.server).SetReadDeadline(t)
+}
+
+// SetWriteDeadline is for [http.ResponseController].
+func (w *response) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(w.server).SetWriteDeadline(t)
 }
 
 func (w *response) Write(p []byte) (int, error) {
@@ -200,8 +222,15 @@ func (w *response) Write(p []byte) (int, error) {
 	if !w.sent && int64(len(w.body)+len(p)) > w.max {
 		w.send()
 	}
-	if w.sent {
+	switch {
+	case w.sent:
 		return w.server.Write(p)
+	case len(p) == 0:
+		return 0, nil
+	case w.status < 200 || w.status == http.StatusNoContent || w.status == http.StatusNotModified:
+		return 0, http.ErrBodyNotAllowed // as net/http says it
+	case w.length >= 0 && int64(len(w.body)+len(p)) > w.length:
+		return 0, http.ErrContentLength
 	}
 	w.body = append(w.body, p...)
 	return len(p), nil

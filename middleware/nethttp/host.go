@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/seawall-go/seawall/middleware"
@@ -14,7 +15,7 @@ import (
 //	nethttp.PerHost(breaker.NewGroup(breaker.Config{Name: "api"}, 100).Get)
 //
 // The host is that of the request's URL, with its port if it has one, in lower case. A redirect is a request of its own.
-// Used elsewhere than in Transport, where no host is known, the policy panics.
+// Used elsewhere than in Transport, where no host is known, the policy makes no call and returns an error that says so.
 func PerHost[P middleware.Policy](get func(host string) P) middleware.Policy {
 	if get == nil {
 		panic("nethttp: PerHost(nil): want a function")
@@ -22,12 +23,14 @@ func PerHost[P middleware.Policy](get func(host string) P) middleware.Policy {
 	return perHost[P](get)
 }
 
+var errNoHost error = &final{errors.New("nethttp: PerHost is used elsewhere than in Transport: the context has no host")}
+
 type perHost[P middleware.Policy] func(host string) P
 
 func (get perHost[P]) Do(ctx context.Context, call func(context.Context) error) error {
 	x, ok := ctx.Value(tripKey{}).(*trip)
 	if !ok {
-		panic("nethttp: PerHost is used elsewhere than in Transport: the context has no host")
+		return errNoHost
 	}
 	return get(x.host()).Do(ctx, call)
 }

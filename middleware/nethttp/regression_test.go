@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/internal/wall"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/nethttp"
@@ -399,5 +401,219 @@ func TestRegression_ClassifyWaitsForAnAttemptThatIsNotMade(t *testing.T) {
 		if took := time.Since(start); took > 0 || len(s.sent) != 1 || calls != 1 {
 			t.Errorf("%d and %d attempts in %v", len(s.sent), calls, took)
 		}
+	})
+}
+
+// A response that was about to be repeated kept its connection until the wait was over: with as many connections as the
+// transport may have, healthy requests waited too.
+func TestRegression_BackoffHoldsTheConnection(t *testing.T) {
+	server, n := connections(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/busy" {
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		}
+	}))
+	base := &http.Transport{MaxConnsPerHost: 1}
+	healthy := &http.Client{Transport: base}
+	defer healthy.CloseIdleConnections()
+	waiting := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(scope.WithRetry(ctx))
+		fetch(t, healthy, server.URL) // would wait for ever
+		return err
+	})
+	status, text := fetch(t, &http.Client{Transport: nethttp.Transport(base, waiting)}, server.URL+"/busy")
+	if status != 503 || text != "busy\n" || n.Load() != 1 {
+		t.Errorf("got %d %q over %d connections", status, text, n.Load())
+	}
+}
+
+// An attempt had less than its time, because it began with throwing away what the one before had left.
+func TestRegression_AttemptPaysForTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var times []time.Duration
+		client := nethttp.Transport(trips(func(r *http.Request) (*http.Response, error) {
+			deadline, _ := r.Context().Deadline()
+			times = append(times, time.Until(deadline))
+			stalled, w := io.Pipe()
+			context.AfterFunc(r.Context(), func() { _ = w.CloseWithError(r.Context().Err()) })
+			response := answer(503, "")
+			response.ContentLength, response.Body = -1, stalled
+			return response, nil
+		}), noWait, middleware.Timeout(90*time.Millisecond))
+		response, err := client.RoundTrip(request(t, "GET", ""))
+		if err != nil || len(times) != 3 {
+			t.Fatalf("%v after %d attempts", err, len(times))
+		}
+		for i, left := range times {
+			if left != 90*time.Millisecond {
+				t.Errorf("attempt %d begins with %v of 90ms", i+1, left)
+			}
+		}
+		if _, err := io.ReadAll(response.Body); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the body that did not come in time: %v", err)
+		}
+		_ = response.Body.Close()
+	})
+}
+
+// A connection that was hijacked through a writer with nothing but Unwrap was not known to be: the end of the handler's
+// time was held against it.
+func TestRegression_HijackBehindAnUnwrap(t *testing.T) {
+	seen := &watch{}
+	server := struct {
+		core
+		hijacks
+	}{plainWriter{httptest.NewRecorder()}, hijacks{map[string]int{}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	nethttp.Middleware(seen)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	})).ServeHTTP(unwrapper{plainWriter{server}}, get().WithContext(ctx))
+	if seen.last() != nil {
+		t.Errorf("the policies saw %v", seen.last())
+	}
+}
+
+// A multipart form that had been parsed further out lost its files after the first attempt.
+func TestRegression_FormOfAnotherIsRemoved(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var form bytes.Buffer
+	m := multipart.NewWriter(&form)
+	part, _ := m.CreateFormFile("file", "big")
+	_, _ = part.Write(bytes.Repeat([]byte("x"), 1<<16))
+	_ = m.Close()
+	r := httptest.NewRequest("PUT", "/", &form)
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	if err := r.ParseMultipartForm(1); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	serve(nethttp.Buffered{}.Middleware(noWait)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		file, _, err := r.FormFile("file")
+		if err != nil {
+			t.Errorf("attempt %d: %v", calls, err)
+			return
+		}
+		_ = file.Close()
+		w.WriteHeader(503)
+	})), r)
+	if err := r.MultipartForm.RemoveAll(); err != nil || calls != 3 {
+		t.Errorf("%d attempts, %v", calls, err)
+	}
+}
+
+// A flush whose connection had failed had written the header, and another one followed.
+func TestRegression_FlushThatFailedIsNoHeader(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	failing := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		_ = call(ctx)
+		return errors.New("too late")
+	})
+	nethttp.Middleware(failing)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush()
+	})).ServeHTTP(cannot{recorder, errTransport}, get())
+	if recorder.Body.Len() > 0 {
+		t.Errorf("after the header went out: %d %q", recorder.Code, recorder.Body)
+	}
+}
+
+// A CDN kept the answer of a timeout for an hour, because of what the handler had meant for its own.
+func TestRegression_RefusalIsKeptByCaches(t *testing.T) {
+	w := httptest.NewRecorder()
+	for _, field := range []string{
+		"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Edge-Control", "Age",
+		"Trailer", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Content-Location",
+	} {
+		w.Header().Set(field, "x")
+	}
+	nethttp.Error(w, context.DeadlineExceeded)
+	if h := w.Header(); len(h) != 2 || h.Get("Cache-Control") != "no-store" || h.Get("Content-Type") == "" {
+		t.Errorf("header %v", h)
+	}
+}
+
+// In a buffered handler errors of net/http did not appear, and deadlines could not be set.
+func TestRegression_BufferedWriterIsAnother(t *testing.T) {
+	for name, wrap := range map[string]func(http.Handler) http.Handler{
+		"net/http": func(h http.Handler) http.Handler { return h }, "buffered": nethttp.Buffered{}.Middleware(),
+	} {
+		server, _ := connections(t, wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := http.NewResponseController(w)
+			if err := errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Now().Add(time.Hour))); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			var want error
+			switch r.URL.Path {
+			case "/204":
+				w.WriteHeader(204)
+				want = http.ErrBodyNotAllowed
+			case "/304":
+				w.WriteHeader(304)
+				want = http.ErrBodyNotAllowed
+			case "/long":
+				w.Header().Set("Content-Length", "3")
+				if _, err := io.WriteString(w, "abc"); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				want = http.ErrContentLength
+			}
+			if n, err := io.WriteString(w, "def"); !errors.Is(err, want) || (n == 3) != (want == nil) {
+				t.Errorf("%s, %s: wrote %d, %v, want %v", name, r.URL.Path, n, err, want)
+			}
+			if _, err := w.Write(nil); err != nil {
+				t.Errorf("%s, %s: write of nothing: %v", name, r.URL.Path, err)
+			}
+		})))
+		for path, want := range map[string]string{"/204": "", "/304": "", "/long": "abc", "/": "def"} {
+			if _, got := fetch(t, server.Client(), server.URL+path); got != want {
+				t.Errorf("%s, %s: got %q, want %q", name, path, got, want)
+			}
+		}
+	}
+}
+
+// Inside a Join PerHost passed for a policy of a server, and every request was a panic.
+func TestRegression_PerHostInAJoinPanics(t *testing.T) {
+	policy := middleware.Join(nethttp.PerHost(breaker.NewGroup(breaker.Config{}, 10).Get))
+	for name, wrap := range map[string]func(...middleware.Policy) func(http.Handler) http.Handler{
+		"plain": nethttp.Middleware, "buffered": nethttp.Buffered{}.Middleware,
+	} {
+		seen := &watch{}
+		if w := serve(wrap(seen, policy)(quiet), get()); w.Code != 500 {
+			t.Errorf("%s: status %d, want 500", name, w.Code)
+		}
+		if err := seen.last(); err == nil || !strings.Contains(err.Error(), "PerHost is used elsewhere than in Transport") {
+			t.Errorf("%s: the policies saw %v", name, err)
+		}
+	}
+}
+
+// A client that was seldom used emptied the pool of all who shared its transport.
+func TestRegression_SeldomUsedClientEmptiesThePool(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_RUNTIME_API", "")
+	synctest.Test(t, func(t *testing.T) {
+		base := &idler{RoundTripper: trips(func(*http.Request) (*http.Response, error) { return answer(204, ""), nil })}
+		seldom := nethttp.Transport(base)
+		send := func(want int) {
+			t.Helper()
+			response, err := seldom.RoundTrip(request(t, "GET", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if base.closed != want {
+				t.Errorf("closed %d times, want %d", base.closed, want)
+			}
+		}
+		send(0)
+		time.Sleep(time.Hour)
+		send(0)
+		thaw := wall.Freeze(time.Minute)
+		defer thaw()
+		send(1)
+		time.Sleep(time.Hour)
+		send(1)
 	})
 }

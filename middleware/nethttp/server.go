@@ -24,7 +24,13 @@ import (
 //   - A panic with [http.ErrAbortHandler] aborts the connection, as it does without policies, which see it as an error
 //     and cannot recover it.
 //
-// A timeout here is cooperative, as everywhere: a handler that is deaf to its context is waited for.
+// A timeout here is cooperative, as everywhere: a handler that is deaf to its context is waited for. One that streams,
+// and finds in the middle that its time is over, has to panic with [http.ErrAbortHandler]: if it returns, the caller
+// takes what came for the whole.
+//
+// Two things are lost, for only the server's own writer has them: [http.CloseNotifier], for which the request's context
+// has long been the better way, and that [http.MaxBytesReader] has the connection closed after a request that is too
+// long. Set the header field Connection to close where that matters.
 //
 // Middleware panics if a policy says that it makes calls more than once: use [Buffered] for those. A policy that hides
 // it, such as a [middleware.PolicyFunc], gets an error instead of a second call.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -25,41 +26,47 @@ import (
 // A request is sent more than once only if it is safe or idempotent, which is to say GET, HEAD, OPTIONS, TRACE, PUT,
 // DELETE, or with the header field Idempotency-Key or X-Idempotency-Key, and if it has no body or a GetBody, as
 // [http.NewRequest] makes one for a buffer or a string. For all others the first attempt is the last, whatever the
-// policies want. The response to an attempt that is repeated is drained, if that is quick, and closed, so that the next
-// one finds the connection free.
+// policies want. Inside a retry a response that may be followed by another attempt is read into memory, up to 64 KiB
+// and 100 ms, so that the wait for the next one holds no connection. A longer or slower one is closed when that begins.
+//
+// If the request's context ends while a retry waits, the caller gets the last response as well. Its body is there as far
+// as it is in memory; reading on fails.
 //
 // The time that a [middleware.Timeout] gives runs until the end of the response's body: reading it fails with
-// [context.DeadlineExceeded] when it is over. For all other policies the call ends with the response's header; a
+// [context.DeadlineExceeded] when it is over, but for a body that is in memory. For all other policies the call ends with the response's header; a
 // bulkhead does not count the bodies that are still being read.
 //
-// If the last use was more than 30 seconds ago, idle connections are closed before a request is sent, for the process
-// may have been frozen since, as on Lambda, and their other ends gone. Load balancers and most servers keep them for a
-// minute or more; a new connection now and then costs less than a request that fails and cannot be repeated.
+// If the process may have been frozen since the last use, base's idle connections are closed before a request is sent,
+// for their other ends may have gone: if that was more than 30 seconds ago, and either AWS_LAMBDA_RUNTIME_API was set
+// when Transport was called or the wall clock has run ahead of the monotonic one. It closes those of everybody who shares
+// base; a new connection now and then costs less than a request that fails and cannot be repeated.
 func Transport(base http.RoundTripper, policies ...middleware.Policy) http.RoundTripper {
 	check("Transport", policies)
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	do := middleware.WrapErr(func(ctx context.Context, x *trip) error { return x.send(ctx) }, policies...)
-	return &transport{base: base, do: do}
+	return &transport{base: base, do: do, freezes: os.Getenv("AWS_LAMBDA_RUNTIME_API") != ""}
 }
 
 const (
-	idleLimit  = 30 * time.Second
-	drainLimit = 64 << 10
-	drainTime  = 100 * time.Millisecond
+	idleLimit = 30 * time.Second
+	clockStep = 3 * time.Second // clocks that are only corrected differ by less
+	readLimit = 64 << 10
+	readTime  = 100 * time.Millisecond
 )
 
 type transport struct {
-	base http.RoundTripper
-	do   func(context.Context, *trip) error
+	base    http.RoundTripper
+	do      func(context.Context, *trip) error
+	freezes bool // between calls, whatever the clocks say
 
 	mu   sync.Mutex
 	used wall.Instant
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.use() > idleLimit {
+	if t.use() {
 		t.CloseIdleConnections()
 	}
 	x := &trip{transport: t, request: r}
@@ -75,16 +82,16 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
-// use notes that t is in use, and returns how long it was not.
-func (t *transport) use() (idle time.Duration) {
+// use notes that t is in use, and reports whether connections may have gone stale in a freeze since it last was.
+func (t *transport) use() (stale bool) {
 	now := wall.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.used.IsZero() {
-		idle = now.Since(t.used)
+		stale = now.Since(t.used) > idleLimit && (t.freezes || now.Gained(t.used) > clockStep)
 	}
 	t.used = now
-	return idle
+	return stale
 }
 
 type tripKey struct{}
@@ -97,7 +104,6 @@ type trip struct {
 
 	attempts int
 	response *http.Response // of the last attempt
-	body     *body          // of that, if it has one that needs the context
 	err      error          // what the policies were told of the last attempt
 }
 
@@ -136,7 +142,7 @@ func (x *trip) attempt(ctx context.Context) error {
 	if response == nil {
 		return fmt.Errorf("nethttp: %T returned neither a response nor an error", x.transport.base)
 	}
-	x.keep(response)
+	x.keep(ctx, response)
 	if clientFailed(response.StatusCode) {
 		return &StatusError{Code: response.StatusCode, Wait: retryAfter(response.Header)}
 	}
@@ -144,31 +150,31 @@ func (x *trip) attempt(ctx context.Context) error {
 }
 
 // keep makes response the one that the caller may get.
-func (x *trip) keep(response *http.Response) {
+func (x *trip) keep(ctx context.Context, response *http.Response) {
 	response.Request = x.request // the attempt's has a context that ends too soon
 	x.response = response
 	switch {
 	case response.Body == nil, response.Body == http.NoBody:
+		return
 	case response.StatusCode == http.StatusSwitchingProtocols: // a connection of its own, free of the context
-	default:
-		x.body = &body{response.Body, x}
-		response.Body = x.body
-		x.hold.Open()
+		return
+	case clientFailed(response.StatusCode) && response.ContentLength <= readLimit && scope.Retrying(ctx) && x.repeatable():
+		ahead := &readAhead{rest: response.Body, done: make(chan struct{})}
+		response.Body = ahead
+		if ahead.all(ctx) {
+			return
+		}
 	}
+	response.Body = &body{response.Body, x}
+	x.hold.Open()
 }
 
 // discard gives up the response of the last attempt.
 func (x *trip) discard() {
-	switch {
-	case x.body != nil:
-		if x.response.ContentLength <= drainLimit {
-			x.body.drain()
-		}
-		_ = x.body.Close()
-	case x.response != nil && x.response.Body != nil:
+	if x.response != nil && x.response.Body != nil {
 		_ = x.response.Body.Close()
 	}
-	x.response, x.body = nil, nil
+	x.response = nil
 }
 
 var errNoCall = errors.New("nethttp: a policy returned no error and made no call")
@@ -176,7 +182,7 @@ var errNoCall = errors.New("nethttp: a policy returned no error and made no call
 // result is what RoundTrip returns if err is what the policies do.
 func (x *trip) result(err error) (*http.Response, error) {
 	if response := x.response; response != nil && (err == nil || isOutcome(err, x.err)) {
-		x.response, x.body = nil, nil // they are the caller's now
+		x.response = nil // it is the caller's now
 		return response, nil
 	}
 	if err == nil {
@@ -216,13 +222,6 @@ func (b *body) Close() error {
 	err := b.ReadCloser.Close()
 	b.end()
 	return err
-}
-
-// drain reads what is left, if that comes soon, so that the connection can be used again.
-func (b *body) drain() {
-	late := time.AfterFunc(drainTime, func() { _ = b.ReadCloser.Close() })
-	defer late.Stop()
-	_, _ = io.CopyN(io.Discard, b.ReadCloser, drainLimit)
 }
 
 func (b *body) end() {

@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -494,6 +495,52 @@ func TestTransportDoesNotReadUpWhatIsLong(t *testing.T) {
 	})
 }
 
+// Of a response that is the last the caller gets all, whether it was read ahead or not.
+func TestTransportServesTheLastResponseWhole(t *testing.T) {
+	for name, body := range map[string]io.Reader{
+		"short":            strings.NewReader("words"),
+		"long":             strings.NewReader(strings.Repeat("x", 200_000)),
+		"slow":             io.MultiReader(strings.NewReader("begun, "), slowly{}, strings.NewReader("done")),
+		"breaks off":       io.MultiReader(strings.NewReader("half"), failingReader{}),
+		"breaks off later": io.MultiReader(strings.NewReader("half"), slowly{}, failingReader{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var want bytes.Buffer
+				closed := &tracked{Reader: io.TeeReader(body, &want)}
+				response, err := nethttp.Transport(trips(func(*http.Request) (*http.Response, error) {
+					a := answer(503, "")
+					a.ContentLength, a.Body = -1, closed
+					return a, nil
+				}), retry.Policy{Attempts: 1}, middleware.Timeout(time.Minute)).RoundTrip(request(t, "GET", ""))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(response.Body)
+				if breaks := strings.HasPrefix(name, "breaks"); len(got) == 0 || string(got) != want.String() || (err != nil) != breaks {
+					t.Errorf("read %d bytes of %d, %v", len(got), want.Len(), err)
+				}
+				if err := response.Body.Close(); err != nil || !closed.closed {
+					t.Errorf("closed: %v, %v", closed.closed, err)
+				}
+			})
+		})
+	}
+}
+
+func TestTransportBodyThatPanics(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "boom" {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	_, _ = nethttp.Transport(trips(func(*http.Request) (*http.Response, error) {
+		a := answer(503, "")
+		a.Body = &tracked{Reader: panics{}}
+		return a, nil
+	}), noWait).RoundTrip(request(t, "GET", ""))
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
@@ -511,7 +558,7 @@ func TestTransportTimeoutRunsToTheEndOfTheBody(t *testing.T) {
 				var ctxs []context.Context
 				client := nethttp.Transport(trips(func(r *http.Request) (*http.Response, error) {
 					ctxs = append(ctxs, r.Context())
-					return answer(503, "last words"), nil
+					return answer(200, "last words"), nil
 				}), tt.policies...)
 				response, err := client.RoundTrip(request(t, "GET", ""))
 				if err != nil {
@@ -689,6 +736,7 @@ type idler struct {
 func (i *idler) CloseIdleConnections() { i.closed++ }
 
 func TestTransportClosesIdleConnectionsAfterAThaw(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_RUNTIME_API", "localhost")
 	synctest.Test(t, func(t *testing.T) {
 		base := &idler{RoundTripper: trips(func(*http.Request) (*http.Response, error) { return answer(200, "body"), nil })}
 		client := nethttp.Transport(base)
@@ -774,13 +822,11 @@ func TestPerHost(t *testing.T) {
 	_, _ = nethttp.Transport(&script{statuses: []int{200}}, nethttp.PerHost(group.Get)).RoundTrip(r)
 }
 
-func TestPerHostElsewherePanics(t *testing.T) {
-	defer func() {
-		if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "nethttp: PerHost") {
-			t.Errorf("panic %q", got)
-		}
-	}()
-	_ = nethttp.PerHost(ratelimit.NewGroup(ratelimit.PerSecond(1, 1), 1).Get).Do(t.Context(), nil)
+func TestPerHostElsewhere(t *testing.T) {
+	err := nethttp.PerHost(ratelimit.NewGroup(ratelimit.PerSecond(1, 1), 1).Get).Do(t.Context(), nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "nethttp: PerHost") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // A trip makes a policy of PerHost that needs no request of its own.
@@ -796,4 +842,53 @@ func TestPerHostIsAPolicy(t *testing.T) {
 	policytest.Run(t, func(*testing.T) middleware.Policy {
 		return trip{nethttp.PerHost(breaker.NewGroup(breaker.Config{}, 10).Get)}
 	})
+}
+
+// A status that is not that of the last response does not speak for it.
+func TestStatusOfAnotherAttempt(t *testing.T) {
+	first := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		_ = call(ctx)
+		return err
+	})
+	s := &script{statuses: []int{502, 503}}
+	response, err := nethttp.Transport(s, first).RoundTrip(request(t, "GET", ""))
+	if failed, ok := errors.AsType[*nethttp.StatusError](err); response != nil || !ok || failed.Code != 502 {
+		t.Errorf("client: %v, %v", response, err)
+	}
+	if len(s.answers) != 2 || !s.answers[0].closed || !s.answers[1].closed {
+		t.Errorf("%d responses are not all closed", len(s.answers))
+	}
+	calls := 0
+	if w := serve(nethttp.Buffered{}.Middleware(first)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.WriteHeader(501 + calls)
+	})), get()); calls != 2 || w.Code != 500 {
+		t.Errorf("server: %d after %d calls, want 500", w.Code, calls)
+	}
+}
+
+// closings counts them.
+type closings struct {
+	io.Reader
+
+	n int
+}
+
+func (c *closings) Close() error { c.n++; return nil }
+
+func TestTransportClosesTheRequestOnce(t *testing.T) {
+	for name, policy := range map[string]middleware.Policy{
+		"sent": middleware.Timeout(time.Minute), "refused": always(open(t)), "repeated": noWait,
+	} {
+		r, body := request(t, "PUT", ""), &closings{Reader: strings.NewReader("once")}
+		r.Body, r.GetBody = body, func() (io.ReadCloser, error) { return &closings{Reader: strings.NewReader("again")}, nil }
+		response, err := nethttp.Transport(&script{statuses: []int{503, 200}}, policy).RoundTrip(r)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		if body.n != 1 {
+			t.Errorf("%s: the body was closed %d times", name, body.n)
+		}
+	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // view returns w with exactly those optional interfaces that the server's writer has, for handlers that ask with a type
-// assertion.
+// assertion. Hijacker counts also if the server's writer only unwraps to it: it would be found behind our back.
 func (w *writer) view() http.ResponseWriter {
 	const (
 		flush = 1 << iota
@@ -18,7 +18,7 @@ func (w *writer) view() http.ResponseWriter {
 	if _, ok := w.ResponseWriter.(http.Flusher); ok {
 		has |= flush
 	}
-	if _, ok := w.ResponseWriter.(http.Hijacker); ok {
+	if canHijack(w.ResponseWriter) {
 		has |= hijack
 	}
 	if _, ok := w.ResponseWriter.(io.ReaderFrom); ok {
@@ -124,4 +124,18 @@ func (w *writer) view() http.ResponseWriter {
 		}{w, f, h, r, pusher}
 	}
 	return w
+}
+
+// canHijack reports whether [http.ResponseController] would find a Hijacker in w.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
 }

@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -36,10 +37,11 @@ func (w *writer) WriteString(s string) (int, error) {
 	return io.WriteString(w.ResponseWriter, s)
 }
 
-// FlushError is for [http.ResponseController], which would flush behind our back otherwise.
+// FlushError is for [http.ResponseController], which would flush behind our back otherwise. A flush that fails has
+// written the header, unless there is none.
 func (w *writer) FlushError() error {
 	err := http.NewResponseController(w.ResponseWriter).Flush()
-	if err == nil {
+	if !errors.Is(err, http.ErrNotSupported) {
 		w.wrote(http.StatusOK)
 	}
 	return err
@@ -61,7 +63,7 @@ type (
 func (f flusher) Flush() { _ = f.w.FlushError() }
 
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := h.w.ResponseWriter.(http.Hijacker).Hijack()
+	conn, rw, err := http.NewResponseController(h.w.ResponseWriter).Hijack()
 	h.w.hijacked = h.w.hijacked || err == nil
 	return conn, rw, err
 }

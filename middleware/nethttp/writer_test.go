@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -282,9 +283,15 @@ func TestHijackedConnectionIsLeftAlone(t *testing.T) {
 				}
 				h.ServeHTTP(w, r)
 			}))
-			server.Config.ErrorLog = discard
+			var logged bytes.Buffer
+			server.Config.ErrorLog = log.New(&logged, "", 0)
 			server.Start()
-			defer server.Close()
+			defer func() {
+				server.Close()
+				if logged.Len() > 0 {
+					t.Errorf("the server logged %q", &logged)
+				}
+			}()
 			conn, err := net.Dial("tcp", server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -406,6 +413,63 @@ func TestTemporaryFilesAreRemoved(t *testing.T) {
 		left, _ := os.ReadDir(os.TempDir())
 		if files != 1 || len(left) != 0 {
 			t.Errorf("%s: %d files during the request, %d after it; want 1 and 0", name, files, len(left))
+		}
+	}
+}
+
+// A second header is not what was answered.
+func TestFirstHeaderCounts(t *testing.T) {
+	seen := &watch{}
+	serve(nethttp.Middleware(seen)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(503)
+		w.WriteHeader(200)
+	})), get())
+	if failed, ok := errors.AsType[*nethttp.StatusError](seen.last()); !ok || failed.Code != 503 {
+		t.Errorf("the policies saw %v", seen.last())
+	}
+}
+
+func TestHijackedThenPanicked(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	server := struct {
+		core
+		hijacks
+	}{plainWriter{recorder}, hijacks{map[string]int{}}}
+	nethttp.Middleware(middleware.Recover{})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _, _ = w.(http.Hijacker).Hijack()
+		panic("boom")
+	})).ServeHTTP(server, get()) // whoever has the connection may go on with it
+	if recorder.Body.Len() > 0 || len(recorder.Header()) > 0 {
+		t.Errorf("written to a connection that was hijacked: %v %q", recorder.Header(), recorder.Body)
+	}
+}
+
+// cannot is a writer whose Flush and Hijack are there, and fail.
+type cannot struct {
+	http.ResponseWriter
+
+	err error
+}
+
+func (c cannot) FlushError() error                            { return c.err }
+func (c cannot) Flush()                                       {}
+func (c cannot) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, c.err }
+
+func TestWhatFailedIsNoAnswer(t *testing.T) {
+	answer := func(do func(http.ResponseWriter)) *httptest.ResponseRecorder {
+		recorder := httptest.NewRecorder()
+		nethttp.Middleware(middleware.Recover{})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			do(w)
+			panic("boom")
+		})).ServeHTTP(cannot{recorder, http.ErrNotSupported}, get())
+		return recorder
+	}
+	for name, do := range map[string]func(http.ResponseWriter){
+		"flush":  func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
+		"hijack": func(w http.ResponseWriter) { _, _, _ = w.(http.Hijacker).Hijack() },
+	} {
+		if w := answer(do); w.Code != 500 || w.Body.Len() == 0 {
+			t.Errorf("after a %s that failed: %d %q", name, w.Code, w.Body)
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,6 +45,8 @@ func newEnvironment(f *Function, number int) *environment {
 
 // run is the life of the process.
 func (e *environment) run() {
+	runtime.LockOSThread() // the process ends with the thread that started it
+	defer runtime.UnlockOSThread()
 	listener, cmd, err := e.start()
 	if err != nil {
 		e.exit(nil, fmt.Errorf("lambdatest: start %s: %w", e.f.name, err))
@@ -51,6 +55,7 @@ func (e *environment) run() {
 	e.f.wg.Go(func() { e.accept(listener) }) // not before e.cmd is there
 	tooLate := time.AfterFunc(e.f.config.Init, e.tooLate)
 	cmd.Wait() //nolint:errcheck // the state has it
+	kill(cmd)  // what it has left behind
 	tooLate.Stop()
 	e.output.flush()
 	listener.Close() //nolint:errcheck // nobody is left to talk to
@@ -97,6 +102,11 @@ func (e *environment) command(api string) (*exec.Cmd, error) {
 		cmd = exec.Command(path)
 		cmd.Env = append(os.Environ(), marker+"="+e.f.name)
 	}
+	apart(cmd)
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(variable string) bool { // where this process is a function itself
+		name, _, _ := strings.Cut(variable, "=")
+		return name == "AWS_LAMBDA_MAX_CONCURRENCY" || name == "_LAMBDA_SERVER_PORT"
+	})
 	cmd.Env = append(cmd.Env,
 		"AWS_LAMBDA_RUNTIME_API="+api,
 		"AWS_LAMBDA_FUNCTION_NAME="+e.f.name,
@@ -121,10 +131,10 @@ func (e *environment) command(api string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// kill ends the process; exit follows. f.mu is held.
+// kill ends the process and what it started; exit follows. f.mu is held.
 func (e *environment) kill() {
 	if e.cmd != nil {
-		e.cmd.Process.Kill() //nolint:errcheck // it is gone already
+		kill(e.cmd)
 	}
 }
 
@@ -151,7 +161,7 @@ func (e *environment) hand(c *conn, inv *invocation) {
 	e.inflight[inv.ID] = inv
 	if e.frozen {
 		e.frozen = false
-		thaw(e.cmd.Process)
+		thaw(e.cmd)
 	}
 	e.f.wg.Go(func() {
 		c.respond(http.StatusOK, inv.header(), inv.Payload) //nolint:errcheck // the process that hung up will exit
@@ -175,7 +185,7 @@ func (e *environment) next(c *conn) {
 	e.f.dispatch()
 	if e.f.config.Freeze && len(e.inflight) == 0 {
 		e.frozen = true
-		freeze(e.cmd.Process)
+		freeze(e.cmd)
 	}
 }
 

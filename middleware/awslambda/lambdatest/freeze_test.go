@@ -4,9 +4,13 @@ package lambdatest_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
 )
@@ -18,17 +22,66 @@ func TestFreeze(t *testing.T) {
 		if string(result.Payload) != `"hello Ada"` || result.Environment != 1 {
 			t.Fatalf("result %+v", result)
 		}
-		for try := 0; ; try++ { // the signal is sent, but takes its time
-			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", result.PID))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if bytes.Contains(stat, []byte(") T ")) {
-				break
-			}
-			if try == 100_000 {
-				t.Fatalf("the process is not stopped: %s", stat)
-			}
+		waitForState(t, result.PID, "T")
+	}
+}
+
+// waitForState returns when the process is in that state, one of those in proc(5). One that is not there is dead, "X".
+func waitForState(t *testing.T, pid int, states string) {
+	t.Helper()
+	for range 100_000 { // the signal is sent, but takes its time
+		state := "X"
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
+			state = string(stat[bytes.LastIndexByte(stat, ')')+2:][:1])
+		}
+		if strings.Contains(states, state) {
+			return
 		}
 	}
+	t.Fatalf("process %d does not come into state %s", pid, states)
+}
+
+// TestRegression_FrozenFunctionOutlivesParent: a stopped function could not notice that whoever started it was killed.
+func TestRegression_FrozenFunctionOutlivesParent(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SEAWALL_LAMBDATEST=parent")
+	in, err := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err = errors.Join(err, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var pid int
+	_, err = fmt.Fscan(out, &pid)
+	if err == nil {
+		waitForState(t, pid, "T")
+	}
+	if err = errors.Join(err, cmd.Process.Kill()); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	waitForState(t, pid, "XZ")
+}
+
+// TestRegression_GrandchildrenSurviveClose: what a function had started ran on when the function was long gone.
+func TestRegression_GrandchildrenSurviveClose(t *testing.T) {
+	f := lambdatest.New("brood", lambdatest.Config{Timeout: time.Minute})
+	defer f.Close()
+	for _, quit := range []bool{false, true} {
+		var pid int
+		result := invoke(t, f, quit)
+		from := string(result.Payload)
+		if quit {
+			from = result.Log
+		}
+		if _, err := fmt.Sscan(from, &pid); err != nil {
+			t.Fatalf("%q: %v", from, err)
+		}
+		if !quit {
+			f.Close()
+			f = lambdatest.New("brood", lambdatest.Config{Timeout: time.Minute})
+		}
+		waitForState(t, pid, "XZ")
+	}
+	f.Close()
 }

@@ -36,8 +36,9 @@ type Config struct {
 	// Above 1 a process is not killed when one of its invocations times out.
 	Concurrency int
 
-	// Freeze stops a process while it has no invocation, as Lambda does, so that nothing happens in it. Its clocks run
-	// on. It needs a Unix system.
+	// Freeze stops a process, with what it started, while it has no invocation, as Lambda does, so that nothing happens
+	// in it. Its clocks run on. It needs a Unix system; and on one other than Linux a stopped process stays if this one
+	// is killed before Close.
 	Freeze bool
 
 	// Log gets all that the processes write to stdout and stderr, in whole lines, from one of them at a time. Nil is for
@@ -91,8 +92,8 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 }
 
 // Send is Invoke for an event that comes with more than its payload. A function that fails in whatever way is no error
-// but Result.Err; an error is that of ctx, [ErrClosed], or that the command cannot be started. A function whose caller
-// gives up is not told, it goes on to its end.
+// but Result.Err; an error is that of ctx, [ErrClosed], that the command cannot be started, or that a request with the
+// same ID is under way. A function whose caller gives up is not told, it goes on to its end.
 //
 // Send returns when the process asks for its next event, or is gone; with a Concurrency above 1 when it has answered.
 func (f *Function) Send(ctx context.Context, r Request) (Result, error) {
@@ -104,6 +105,10 @@ func (f *Function) Send(ctx context.Context, r Request) (Result, error) {
 	if f.closed {
 		f.mu.Unlock()
 		return Result{}, ErrClosed
+	}
+	if f.underWay(inv.ID) {
+		f.mu.Unlock()
+		return Result{}, fmt.Errorf("lambdatest: a request with the ID %s is under way: each needs its own, or none", inv.ID)
 	}
 	f.queue = append(f.queue, inv)
 	f.dispatch()
@@ -120,7 +125,18 @@ func (f *Function) Send(ctx context.Context, r Request) (Result, error) {
 	}
 }
 
-// Close kills the function's processes and waits until they are gone. It may be called twice, and always returns nil.
+// underWay reports whether a request with that id waits or runs. f.mu is held.
+func (f *Function) underWay(id string) bool {
+	for e := range f.envs {
+		if e.inflight[id] != nil {
+			return true
+		}
+	}
+	return slices.ContainsFunc(f.queue, func(inv *invocation) bool { return inv.ID == id })
+}
+
+// Close kills the function's processes, on Unix with all that they started, unless that has left their process group,
+// and waits until they are gone. It may be called twice, and always returns nil.
 func (f *Function) Close() error {
 	f.mu.Lock()
 	f.closed = true

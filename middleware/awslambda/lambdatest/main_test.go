@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	lambdatest.Serve("meet", func() { lambda.Start(meet) })
 	lambdatest.Serve("stream", func() { lambda.Start(stream) })
 	lambdatest.Serve("site", func() { lambda.Start(site) })
+	lambdatest.Serve("brief", func() {})
+	lambdatest.Serve("brood", func() { lambda.Start(brood) })
+	lambdatest.Serve("parent", parent)
 	lambdatest.Serve("stuck", func() { select {} })
 	lambdatest.Serve("stillborn", func() {
 		fmt.Println("no database")
@@ -61,6 +64,30 @@ func seen(ctx context.Context, event json.RawMessage) (map[string]any, error) {
 		"group": lambdacontext.LogGroupName, "stream": lambdacontext.LogStreamName, "memory": lambdacontext.MemoryLimitInMB,
 		"concurrency": lambdacontext.MaxConcurrency(), "color": os.Getenv("COLOR"), "region": os.Getenv("AWS_REGION"),
 	}, nil
+}
+
+// brood starts a process and tells its id, one way or another.
+func brood(_ context.Context, quit bool) (int, error) {
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	if quit {
+		fmt.Println(cmd.Process.Pid)
+		os.Exit(1)
+	}
+	return cmd.Process.Pid, nil
+}
+
+// parent is a process with a function of its own, which is stopped.
+func parent() {
+	_ = os.Unsetenv("SEAWALL_LAMBDATEST")
+	result, err := lambdatest.New("greet", lambdatest.Config{Freeze: true}).Invoke(context.Background(), []byte(`{}`))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(result.PID)
+	select {}
 }
 
 type mineError struct{ reason string }

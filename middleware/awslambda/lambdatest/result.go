@@ -10,7 +10,7 @@ import (
 // A Request is one invocation. Zero fields take the values they name.
 type Request struct {
 	Payload []byte // the event
-	ID      string // request id; a new UUID
+	ID      string // request id, which no other request under way may have; a new UUID
 	ARN     string // invoked function ARN; that of the function's name in a made-up account
 	TraceID string // X-Ray trace header; a new, unsampled one
 

@@ -10,7 +10,8 @@ const marker = "SEAWALL_LAMBDATEST"
 
 // Serve calls start, and exits when it returns, if this process was started by a [Function] of that name without a
 // Command of its own; otherwise it returns at once. Call it, once for each function, before anything else in main or
-// TestMain; start calls lambda.Start, which does not return. The process ends with the one that started it.
+// TestMain; start calls lambda.Start, which does not return. The process ends with the one that started it,
+// but what the process has started itself may not, if that one was killed.
 func Serve(name string, start func()) {
 	if os.Getenv(marker) != name || name == "" {
 		return
