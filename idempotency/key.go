@@ -46,7 +46,9 @@ func Join(parts ...string) string {
 }
 
 // digest is the SHA-256 of s in hexadecimal digits.
-func digest[T string | []byte](s T) string { return string(appendDigest(make([]byte, 0, 2*sha256.Size), s)) }
+func digest[T string | []byte](s T) string {
+	return string(appendDigest(make([]byte, 0, 2*sha256.Size), s))
+}
 
 // scoped is the digest of key after its scope, which it cannot be confused with: it has no '#'.
 func scoped(scope, key string) string {

@@ -37,10 +37,10 @@ type run struct {
 	deadline    time.Time // the caller's; zero if there is none
 	outcome     Outcome
 
-	ctx    runContext // the handler's
-	keep   bool       // whether the handler's error is a result
-	lost   context.CancelCauseFunc // ends it
-	beats  heartbeat
+	ctx   runContext              // the handler's
+	keep  bool                    // whether the handler's error is a result
+	lost  context.CancelCauseFunc // ends it
+	beats heartbeat
 }
 
 func (r *run) do(ctx context.Context) error {
@@ -149,7 +149,7 @@ func (r *run) compete(ctx context.Context) error {
 		default:
 			return r.refuse(ctx, &InProgressError{r.subject(), r.leaseLeft(record)})
 		}
-		if claims == maxClaims {
+		if claims >= maxClaims {
 			if !w.sleep(&r.ctx) {
 				return r.refuse(ctx, &InProgressError{Subject: r.subject()})
 			}
@@ -233,7 +233,10 @@ func (r *run) own(ctx context.Context, dead Record) error {
 
 func (r *run) handle() error {
 	err := r.work.call(&r.ctx)
-	r.keep = err != nil && r.op.Keep != nil && r.op.Keep(err)
+	if err != nil && r.op.Keep != nil {
+		ended := r.ctx.Err()
+		r.keep = (ended == nil || !errors.Is(err, ended)) && r.op.Keep(err)
+	}
 	return err
 }
 
