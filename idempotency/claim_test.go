@@ -428,9 +428,23 @@ func TestOutcomesHaveNames(t *testing.T) {
 	}
 }
 
-func TestWatchKnowsNothingAtFirst(t *testing.T) {
-	_, outcome := idempotency.Watch(t.Context())
+func TestWatchKnowsNothingUntilTheCallHasEnded(t *testing.T) {
+	s := newStage()
+	ctx, outcome := idempotency.Watch(t.Context())
 	if got := outcome(); got != idempotency.Pending {
-		t.Errorf("got %v", got)
+		t.Errorf("at first %v", got)
+	}
+	for _, key := range []string{"7", ""} { // with a record, and without
+		_, _ = idempotency.Do(ctx, s.config, key, func(ctx context.Context) (int, error) {
+			before := outcome()
+			_, err := idempotency.Do(ctx, s.config, "inner "+key, func(context.Context) (int, error) { return 0, nil })
+			if got := outcome(); got != before || err != nil {
+				t.Errorf("after a call that the handler made, %v, %v", got, err)
+			}
+			return 0, nil
+		})
+	}
+	if got := outcome(); got != idempotency.Unprotected {
+		t.Errorf("in the end %v", got)
 	}
 }
