@@ -68,7 +68,7 @@ func (c *Cache) put(key string, r Record) {
 		return
 	}
 	now := time.Now()
-	e := cached{key: key, record: r, since: wall.At(now), left: r.Expires.Sub(now.Round(0))}
+	e := cached{key: key, record: r, since: wall.At(now), left: r.Expires.Sub(now)}
 	entries, bytes := c.Entries, c.Bytes
 	if entries == 0 {
 		entries = defaultCacheEntries

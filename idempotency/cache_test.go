@@ -103,12 +103,9 @@ func TestCacheIsBounded(t *testing.T) {
 			}
 			for id := range tt.fits + 1 {
 				call(id)
-				if tt.fits > 1 {
-					call(0) // used last, and so kept
+				if tt.fits > 1 && call(0) != 0 {
+					t.Error("the one that was used last is gone")
 				}
-			}
-			if tt.fits > 1 && call(0) != 0 {
-				t.Error("the one that was used last is gone")
 			}
 			cached := 0
 			for id := tt.fits; id >= 0; id-- { // the last that came in first, for a miss puts one in
@@ -122,6 +119,51 @@ func TestCacheIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRecordTooLargeForTheCacheLeavesTheOthers(t *testing.T) {
+	s := newStage()
+	s.config.Cache = &idempotency.Cache{Bytes: 1000}
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
+	large := order{ID: strings.Repeat("8", 1000)}
+	s.want(t, t.Context(), large, 2, idempotency.Ran, 2)
+	s.want(t, t.Context(), large, 2, idempotency.Replayed, 1)
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 0)
+}
+
+// together is a store that answers claims two at a time.
+type together struct {
+	idempotency.Store
+
+	gate sync.WaitGroup
+}
+
+func (s *together) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Record, error) {
+	s.gate.Done()
+	s.gate.Wait()
+	return s.Store.Claim(ctx, c)
+}
+
+func TestRecordThatComesTwiceIsCachedOnce(t *testing.T) {
+	s := newStage()
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
+	s.config.Cache = &idempotency.Cache{Entries: 2}
+	pairs := &together{Store: &s.memory}
+	s.Store = pairs
+	pairs.gate.Add(2)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if _, outcome, err := s.call(t.Context(), order{ID: "7"}); outcome != idempotency.Replayed || err != nil {
+				t.Errorf("got %v, %v", outcome, err)
+			}
+		})
+	}
+	wg.Wait()
+	s.Store = &s.memory
+	s.want(t, t.Context(), order{ID: "8"}, 2, idempotency.Ran, 2)
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 0)
+	s.want(t, t.Context(), order{ID: "8"}, 2, idempotency.Replayed, 0)
 }
 
 func TestCacheIsSharedByOperations(t *testing.T) {

@@ -115,6 +115,21 @@ func TestRecordThatIsGoneWhenOneLooksIsClaimedAgain(t *testing.T) {
 	s.Store = gone
 	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 4)
 
+	// What is there in the end is looked at all the same.
+	s.config.RefuseAbandoned = true
+	over := idempotency.Record{Status: idempotency.InProgress, Owner: "x", Attempt: 1, Lease: time.Now().Add(-time.Hour)}
+	s.Store = &script{claims: []idempotency.Record{{}, {}, over}}
+	s.refused(t, t.Context(), order{ID: "6"}, idempotency.ErrUncertain)
+	s.config.RefuseAbandoned = false
+	noted := &noter{Store: &script{claims: []idempotency.Record{{}, {}}}}
+	s.Store = noted
+	s.want(t, t.Context(), order{ID: "6"}, 2, idempotency.Ran, 4)
+	for _, c := range noted.claims {
+		if c.TakeOver {
+			t.Error("a claim takes over from a run that was not looked at")
+		}
+	}
+
 	gone = &script{claims: make([]idempotency.Record, 9)}
 	s.Store = gone
 	err := s.refused(t, t.Context(), order{ID: "8"}, idempotency.ErrInProgress)
@@ -124,6 +139,52 @@ func TestRecordThatIsGoneWhenOneLooksIsClaimedAgain(t *testing.T) {
 	if after, ok := refusal.After(err); !ok || after > time.Second {
 		t.Errorf("RetryAfter %v, %v; want a little", after, ok)
 	}
+}
+
+// A noter is a store that notes what it is asked.
+type noter struct {
+	idempotency.Store
+
+	claims      []idempotency.Claim
+	completions []idempotency.Completion
+}
+
+func (n *noter) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Record, error) {
+	n.claims = append(n.claims, c)
+	return n.Store.Claim(ctx, c)
+}
+
+func (n *noter) Complete(ctx context.Context, c idempotency.Completion) error {
+	n.completions = append(n.completions, c)
+	return n.Store.Complete(ctx, c)
+}
+
+func TestStoreIsToldAllItHasToKnow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		noted := &noter{Store: &s.memory}
+		s.Store = noted
+		s.config.TTL, s.config.Lease, s.config.Skew = 10*time.Second, 30*time.Second, 7*time.Second
+		s.config.Fingerprint = amount
+		s.then = func(context.Context) error { time.Sleep(8 * time.Second); return nil }
+		start := time.Now().Round(0)
+		s.want(t, t.Context(), order{"7", 5}, 1, idempotency.Ran, 2)
+		r := s.record(t, "7")
+		claim := idempotency.Claim{
+			Key: r.Key, Owner: r.Owner, Fingerprint: r.Fingerprint, Now: start, Lease: start.Add(30 * time.Second),
+			Expires: start.Add(30 * time.Second), Skew: 7 * time.Second,
+		}
+		if r.Key != recordKey("orders", "7") || r.Fingerprint == "" || noted.claims[0] != claim {
+			t.Errorf("the claim was %+v, want %+v", noted.claims[0], claim)
+		}
+		c := noted.completions[0]
+		if c.Key != r.Key || c.Owner != r.Owner || c.Fingerprint != r.Fingerprint || !c.Expires.Equal(start.Add(18*time.Second)) || c.Result.Failed {
+			t.Errorf("the completion was %+v", c)
+		}
+		if got := string(c.Result.Data); got != `{"Order":"7","Run":1}` || c.Result.Encoding != idempotency.JSON {
+			t.Errorf("the result is %s, %s", c.Result.Encoding, got)
+		}
+	})
 }
 
 func TestRecordThatMakesNoSenseIsLeftAlone(t *testing.T) {
@@ -312,6 +373,7 @@ func TestConfigThatMakesNoSense(t *testing.T) {
 		{"no scope", func() { idempotency.Wrap(handler, byID, with(func(c *idempotency.Config) { c.Scope = "" })) }, "no Scope"},
 		{"TTL", func() { idempotency.Wrap(handler, byID, with(func(c *idempotency.Config) { c.TTL = -1 })) }, "TTL -1ns"},
 		{"Lease", func() { idempotency.Wrap(handler, byID, with(func(c *idempotency.Config) { c.Lease = -1 })) }, "Lease -1ns"},
+		{"short Lease", func() { idempotency.Wrap(handler, byID, with(func(c *idempotency.Config) { c.Lease = 5 })) }, "Lease 5ns"},
 		{"Wait", func() { idempotency.Wrap(handler, byID, with(func(c *idempotency.Config) { c.Wait = -1 })) }, "Wait -1ns"},
 		{"cache", func() {
 			idempotency.Wrap(handler, byID, with(func(c *idempotency.Config) { c.Cache = &idempotency.Cache{Bytes: -1} }))
@@ -366,9 +428,23 @@ func TestOutcomesHaveNames(t *testing.T) {
 	}
 }
 
-func TestWatchKnowsNothingAtFirst(t *testing.T) {
-	_, outcome := idempotency.Watch(t.Context())
+func TestWatchKnowsNothingUntilTheCallHasEnded(t *testing.T) {
+	s := newStage()
+	ctx, outcome := idempotency.Watch(t.Context())
 	if got := outcome(); got != idempotency.Pending {
-		t.Errorf("got %v", got)
+		t.Errorf("at first %v", got)
+	}
+	for _, key := range []string{"7", ""} { // with a record, and without
+		_, _ = idempotency.Do(ctx, s.config, key, func(ctx context.Context) (int, error) {
+			before := outcome()
+			_, err := idempotency.Do(ctx, s.config, "inner "+key, func(context.Context) (int, error) { return 0, nil })
+			if got := outcome(); got != before || err != nil {
+				t.Errorf("after a call that the handler made, %v, %v", got, err)
+			}
+			return 0, nil
+		})
+	}
+	if got := outcome(); got != idempotency.Unprotected {
+		t.Errorf("in the end %v", got)
 	}
 }

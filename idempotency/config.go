@@ -78,8 +78,9 @@ type Config struct {
 	// [*UncertainError], as is the next one until Reconcile knows.
 	Reconcile func(ctx context.Context, run Abandoned) (result any, done bool, err error)
 
-	// Keep says which errors of the handler are results: kept, and replayed. Nil means none. Any other error gives the
-	// key back, and the next call runs.
+	// Keep says which errors of the handler are results: kept, and replayed, without what the handler returned besides.
+	// Nil means none. Any other error gives the key back, and the next call runs; and so does, unasked, the error of a
+	// handler whose context has ended.
 	Keep func(err error) bool
 
 	// Rebuild makes of an error that is replayed one that is returned. Nil means that it is returned as it is. With
@@ -134,8 +135,11 @@ func newOperation(caller string, c Config, out reflect.Type) *operation {
 	if c.Store == nil {
 		panic("idempotency: " + caller + ": the Config has no Store: set one, &idempotency.Memory{} for a start")
 	}
-	if c.TTL < 0 || c.Lease < 0 || c.Wait < 0 {
-		panic(fmt.Sprintf("idempotency: %s: TTL %v, Lease %v, Wait %v: want zero or more", caller, c.TTL, c.Lease, c.Wait))
+	if c.TTL < 0 || c.Wait < 0 {
+		panic(fmt.Sprintf("idempotency: %s: TTL %v, Wait %v: want zero or more", caller, c.TTL, c.Wait))
+	}
+	if c.Lease < 0 || 0 < c.Lease && c.Lease < time.Millisecond {
+		panic(fmt.Sprintf("idempotency: %s: Lease %v: want zero, or a millisecond and more", caller, c.Lease))
 	}
 	c.Cache.check()
 	if c.Scope == "" {

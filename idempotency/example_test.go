@@ -139,7 +139,7 @@ func killed(c idempotency.Config, key string) idempotency.Store {
 	store := &storetest.Flaky{Store: &idempotency.Memory{}}
 	cut := storetest.Fault{Err: errors.New("cut off")}
 	store.Next(storetest.Complete, cut, cut, cut, cut)
-	c.Store, c.Lease = store, time.Nanosecond
+	c.Store, c.Lease = store, time.Millisecond
 	_, _ = idempotency.Do(context.Background(), c, key, func(context.Context) (Receipt, error) { return Receipt{}, nil })
 	return store
 }

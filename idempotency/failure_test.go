@@ -194,6 +194,52 @@ func TestReplayedErrorIsRebuilt(t *testing.T) {
 	}
 }
 
+// The end of its time, or a caller that hung up, says nothing of what was asked.
+func TestEndOfTheContextIsNoResult(t *testing.T) {
+	for name, limit := range map[string]time.Duration{"its time is over": time.Second, "its caller is gone": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				s.config.Keep = func(error) bool { return true }
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				time.AfterFunc(time.Minute, cancel)
+				s.then = func(ctx context.Context) error {
+					<-ctx.Done()
+					return fmt.Errorf("charge: %w", ctx.Err())
+				}
+				if _, outcome, err := s.call(ctx, order{ID: "7"}); err == nil || outcome != idempotency.Ran {
+					t.Errorf("got %v, %v", outcome, err)
+				}
+				s.then = func(ctx context.Context) error {
+					ctx, cancel := context.WithCancel(ctx)
+					cancel()
+					return ctx.Err() // not that of its own context
+				}
+				for _, want := range []idempotency.Outcome{idempotency.Ran, idempotency.Replayed} {
+					if _, outcome, err := s.call(t.Context(), order{ID: "7"}); !errors.Is(err, context.Canceled) || outcome != want {
+						t.Errorf("got %v, %v", outcome, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The handler's context does not outlive the call.
+func TestHandlersContextEndsWithTheCall(t *testing.T) {
+	withDeadline, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"no deadline": t.Context(), "a deadline": withDeadline} {
+		s := newStage()
+		var kept context.Context
+		s.then = func(ctx context.Context) error { kept = ctx; return ctx.Err() }
+		s.want(t, ctx, order{ID: "7"}, 1, idempotency.Ran, 2)
+		if kept.Err() != context.Canceled || ctx.Err() != nil { //nolint:errorlint // the same value
+			t.Errorf("%s: it ended with %v", name, kept.Err())
+		}
+	}
+}
+
 func TestErrorThatIsNoResultIsNotKept(t *testing.T) {
 	s := newStage()
 	s.config.Keep = func(err error) bool { return errors.Is(err, errStock) }
@@ -240,12 +286,16 @@ func TestRunOfADeadOwnerIsFollowedWhenItsLeaseIsOver(t *testing.T) {
 				}
 				start := time.Now()
 				abandoned(t, s, ctx)
-				time.Sleep(tt.blocked - time.Since(start))
+				time.Sleep(tt.blocked - time.Since(start) + 500*time.Microsecond) // instants are precise to the millisecond
+				before := s.Calls(storetest.Any)
 				err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
 				if after, _ := refusal.After(err); after != 50*time.Millisecond {
 					t.Errorf("at the end of the lease, retry after %v", after)
 				}
-				time.Sleep(time.Millisecond)
+				if n := s.Calls(storetest.Any) - before; n != 1 {
+					t.Errorf("%d round trips, want 1", n)
+				}
+				time.Sleep(500 * time.Microsecond)
 				s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.TookOver, 3)
 				if got := s.record(t, "7"); got.Attempt != 2 {
 					t.Errorf("attempt %d", got.Attempt)
@@ -298,6 +348,7 @@ func TestRegression_LeaseWithNoTimeLeftIsAlreadyOver(t *testing.T) {
 					if r := s.record(t, "7"); r.Lease.IsZero() || !r.Lease.Before(time.Now()) {
 						t.Errorf("lease %v, now %v", r.Lease, time.Now())
 					}
+					time.Sleep(790 * time.Millisecond) // until Lambda has killed it
 					return nil
 				}
 				s.want(t, late{t.Context(), time.Now().Add(left)}, order{ID: "7"}, 1, idempotency.Ran, 2)
@@ -345,6 +396,9 @@ func TestRegression_LateOwnerChangesNothing(t *testing.T) {
 				}
 				if end == nil && outcome != idempotency.Lost {
 					t.Errorf("outcome %v, want lost", outcome)
+				}
+				if n := s.Calls(storetest.Complete); end == nil && n != 2 {
+					t.Errorf("%d completions, want one each", n)
 				}
 				if got := s.told(); end == nil && got != "takeover lost" {
 					t.Errorf("told %q", got)

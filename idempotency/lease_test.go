@@ -110,6 +110,36 @@ func TestCallThatEndsEndsItsRenewal(t *testing.T) {
 		if time.Since(start) != 25*time.Second {
 			t.Errorf("the call took %v", time.Since(start))
 		}
+		time.Sleep(time.Hour)
+		if n := s.Calls(storetest.Extend); n != 1 {
+			t.Errorf("%d renewals after the end", n-1)
+		}
+	})
+}
+
+// slowly is a store that takes a second to notice that nobody waits for a renewal any more.
+type slowly struct {
+	idempotency.Store
+
+	ended bool
+}
+
+func (s *slowly) Extend(ctx context.Context, _, _ string, _ time.Time) error {
+	<-ctx.Done()
+	time.Sleep(time.Second)
+	s.ended = true
+	return ctx.Err()
+}
+
+func TestCallWaitsForTheEndOfItsRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		store := &slowly{Store: &s.memory}
+		s.config.Store = store
+		s.then = func(context.Context) error { time.Sleep(25 * time.Second); return nil }
+		if _, outcome, err := s.call(t.Context(), order{ID: "7"}); outcome != idempotency.Ran || err != nil || !store.ended {
+			t.Errorf("got %v, %v; the renewal has ended: %v", outcome, err, store.ended)
+		}
 	})
 }
 
@@ -234,6 +264,7 @@ func TestResumedExecutionEntersItsOwnRecord(t *testing.T) {
 	s.Next(storetest.Claim, storetest.Fault{}, storetest.Fault{}, storetest.Fault{Err: errBoom})
 	s.want(t, ctx, order{ID: "7"}, 1, idempotency.Ran, 5)
 	s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.Replayed, 1)
+	s.want(t, ctx, order{ID: "7"}, 2, idempotency.Replayed, 1)
 	s.want(t, t.Context(), order{ID: "9"}, 3, idempotency.Ran, 2)
 	if got := s.record(t, "9").Owner; len(got) != 32 {
 		t.Errorf("owner %q", got)

@@ -49,7 +49,7 @@ func TestReconcile(t *testing.T) {
 	}{
 		{"it was done", receipt{"7", 1}, true, nil, idempotency.Replayed, receipt{"7", 1}, "takeover refusal refusal replay"},
 		{"it was done, with nothing to show", nil, true, nil, idempotency.Replayed, receipt{}, "takeover refusal refusal replay"},
-		{"it was not done", nil, false, nil, idempotency.TookOver, receipt{"7", 2}, "takeover refusal refusal"},
+		{"it was not done", nil, false, nil, idempotency.TookOver, receipt{"7", 2}, ""},
 		{"nobody knows", nil, false, errBoom, idempotency.Refused, receipt{}, "takeover refusal refusal refusal"},
 		{"it was done, but the result is of another type", "receipt", true, nil, idempotency.Refused, receipt{}, "takeover refusal refusal refusal"},
 	} {
@@ -60,6 +60,7 @@ func TestReconcile(t *testing.T) {
 				dead := s.record(t, "7")
 				time.Sleep(66 * time.Second)
 				asked := 0
+				s.config.RefuseAbandoned = true // unless it is known better
 				s.config.Reconcile = func(ctx context.Context, run idempotency.Abandoned) (any, bool, error) {
 					asked++
 					want := idempotency.Abandoned{Key: "7", In: order{ID: "7"}, Lease: dead.Lease, Token: idempotency.FencingToken{Key: recordKey("orders", "7"), Owner: dead.Owner, Attempt: 1}}
@@ -73,6 +74,12 @@ func TestReconcile(t *testing.T) {
 					time.Sleep(5*time.Minute + time.Second)                              // and keeps its lease
 					s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
 					return tt.result, tt.done, tt.err
+				}
+				s.then = func(context.Context) error {
+					time.Sleep(5*time.Minute + time.Second)
+					s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
+					s.told()
+					return nil
 				}
 				r, outcome, err := s.call(t.Context(), order{ID: "7"})
 				if r != tt.want || outcome != tt.outcome || asked != 1 || tt.err != nil && !errors.Is(err, tt.err) {

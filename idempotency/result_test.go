@@ -451,7 +451,7 @@ func TestBlobsThatFailOnReplay(t *testing.T) {
 	if got != nil || outcome != idempotency.Refused {
 		t.Errorf("got %v, %v", got, outcome)
 	}
-	if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "get" || !errors.Is(err, errBoom) || !failed.Refused() {
+	if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "get" || !errors.Is(err, errBoom) || !failed.Refused() || errors.Is(err, idempotency.ErrCorrupt) {
 		t.Errorf("got %v", err)
 	}
 	if got, outcome, err := watched(t.Context(), call, "7"); !bytes.Equal(got, want) || outcome != idempotency.Replayed {

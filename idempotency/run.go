@@ -149,7 +149,7 @@ func (r *run) compete(ctx context.Context) error {
 		default:
 			return r.refuse(ctx, &InProgressError{r.subject(), r.leaseLeft(record)})
 		}
-		if claims == maxClaims {
+		if claims >= maxClaims {
 			if !w.sleep(&r.ctx) {
 				return r.refuse(ctx, &InProgressError{Subject: r.subject()})
 			}
@@ -233,7 +233,10 @@ func (r *run) own(ctx context.Context, dead Record) error {
 
 func (r *run) handle() error {
 	err := r.work.call(&r.ctx)
-	r.keep = err != nil && r.op.Keep != nil && r.op.Keep(err)
+	if err != nil && r.op.Keep != nil {
+		ended := r.ctx.Err()
+		r.keep = (ended == nil || !errors.Is(err, ended)) && r.op.Keep(err)
+	}
 	return err
 }
 

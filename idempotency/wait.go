@@ -20,14 +20,11 @@ type waiting struct {
 
 // sleep waits until the other's record is worth another look. It returns false if there is no time to wait, or no more.
 func (w *waiting) sleep(ctx context.Context) bool {
-	if w.limit == 0 {
-		return false
-	}
 	if w.ends.IsZero() {
 		w.ends = time.Now().Add(w.limit)
 	}
 	left := time.Until(w.ends)
-	if left <= 0 || ctx.Err() != nil {
+	if left <= 0 {
 		return false
 	}
 	w.pause = min(max(2*w.pause, firstPause), lastPause)

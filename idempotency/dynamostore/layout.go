@@ -253,9 +253,8 @@ func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
 // seconds is t in seconds since 1970, to the millisecond.
 func seconds(t time.Time) string {
-	ms := t.UnixMilli()
-	if ms%1000 == 0 {
-		return strconv.FormatInt(ms/1000, 10)
+	if ms := t.UnixMilli(); ms%1000 != 0 {
+		return strconv.FormatFloat(float64(ms)/1000, 'f', 3, 64)
 	}
-	return millis(t) + "e-3"
+	return strconv.FormatInt(t.Unix(), 10)
 }

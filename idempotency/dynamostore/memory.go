@@ -33,5 +33,5 @@ func (m memory) add(key string, expires time.Time) {
 func (m memory) has(key string, now time.Time) bool {
 	place, tag := m.place(key)
 	is := place.Load()
-	return is != 0 && is>>32<<32 == tag && now.Unix() <= int64(uint32(is))
+	return is>>32<<32 == tag && now.Unix() <= int64(uint32(is))
 }

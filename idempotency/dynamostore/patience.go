@@ -35,7 +35,7 @@ func conflicts(err error) bool {
 	}
 	passing := false
 	for _, reason := range cancelled.CancellationReasons {
-		switch value(reason.Code) {
+		switch deref(reason.Code) {
 		case "", "None":
 		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
 			passing = true
@@ -46,7 +46,7 @@ func conflicts(err error) bool {
 	return passing
 }
 
-func value(s *string) string {
+func deref(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -215,6 +215,34 @@ func TestRegression_TheRowVanishes(t *testing.T) {
 	})
 }
 
+// Whoever claims again moves its lease, unless it is too late for that.
+func TestTakenOverWhileClaimingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &fakedynamo.Server{}
+		s, c := open(t, fake)
+		a := ask("key", "A")
+		win(t, s, a)
+		fake.Fail("UpdateItem", fakedynamo.Fault{}, fakedynamo.Fault{Before: func() { putClaim(t, c, ask(a.Key, "B")) }})
+		a.Lease = a.Lease.Add(time.Minute)
+		if r, err := s.Claim(t.Context(), a); err != nil || r.Owner != "B" {
+			t.Errorf("got %+v, %v; want B's record", r, err)
+		}
+	})
+}
+
+// What refused a completion may be gone when one looks, and what is there then is no proof of anything.
+func TestTheRowChangesWhileCompleting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &fakedynamo.Server{HideOld: true}
+		s, c := open(t, fake)
+		a := ask("key", "A")
+		fake.Fail("GetItem", fakedynamo.Fault{Before: func() { putClaim(t, c, a) }})
+		if err := s.Complete(t.Context(), end(a, "1")); !errors.Is(err, idempotency.ErrLost) {
+			t.Errorf("got %v, want ErrLost", err)
+		}
+	})
+}
+
 // putClaim writes what another process would.
 func putClaim(t testing.TB, c *dynamodb.Client, claim idempotency.Claim) {
 	t.Helper()

@@ -72,13 +72,13 @@ func awaitTable(ctx context.Context, client TableClient, table string, key []typ
 }
 
 func sameElement(a, b types.KeySchemaElement) bool {
-	return a.KeyType == b.KeyType && value(a.AttributeName) == value(b.AttributeName)
+	return a.KeyType == b.KeyType && deref(a.AttributeName) == deref(b.AttributeName)
 }
 
 func describe(key []types.KeySchemaElement) string {
-	d := fmt.Sprintf("partition key %q", value(key[0].AttributeName))
+	d := fmt.Sprintf("partition key %q", deref(key[0].AttributeName))
 	if len(key) > 1 {
-		d += fmt.Sprintf(", sort key %q", value(key[1].AttributeName))
+		d += fmt.Sprintf(", sort key %q", deref(key[1].AttributeName))
 	}
 	return d
 }

@@ -16,7 +16,7 @@ import (
 
 // CompleteTx makes the writes of a handler, and completes the record of its call with the result that the handler is
 // about to return, in one transaction: either all of it happens, or nothing. ctx is the handler's; writes are as for
-// TransactWriteItems, 99 at most, on any tables.
+// TransactWriteItems, 99 at most, on any tables; s is the Store of the call's Config.
 //
 // The error is [idempotency.ErrLost] if another run has taken the key over meanwhile; nothing was written then, and the
 // handler returns that error. If it is a *types.TransactionCanceledException, its reasons are those of writes, in their
@@ -84,7 +84,7 @@ func (s *Store) transact(ctx context.Context, c idempotency.Completion, writes [
 	switch {
 	case isCancelled && len(cancelled.CancellationReasons) == len(writes)+1:
 		ours := cancelled.CancellationReasons[len(writes)]
-		if value(ours.Code) != "ConditionalCheckFailed" {
+		if deref(ours.Code) != "ConditionalCheckFailed" {
 			return err
 		}
 		item = ours.Item

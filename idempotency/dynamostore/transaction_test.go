@@ -102,7 +102,11 @@ func TestATransactionCompletesTheRecord(t *testing.T) {
 		if got := l.fake.Calls() - before; got != 2 {
 			l.Errorf("%d round trips, want 2: the claim and the transaction", got)
 		}
+		reads := l.fake.Calls("GetItem")
 		l.paid(1)
+		if got := l.fake.Calls("GetItem") - reads; got != 1 {
+			l.Errorf("%d reads, want 1: the key is known to be completed", got)
+		}
 		l.charged(1)
 		if got := l.fake.Len(tableName); got != 3 {
 			l.Errorf("%d items, want 3", got)
@@ -224,8 +228,12 @@ func TestAConditionOfTheHandlersOwn(t *testing.T) {
 			}
 		}
 		l.tx = func(ctx context.Context) error {
+			before := l.fake.Calls()
 			err := l.store.CompleteTx(ctx, "charged", charge, receipt(new("attribute_exists(id)")))
 			cancelled(err, "None", "ConditionalCheckFailed", "None")
+			if got := l.fake.Calls() - before; got != 1 {
+				l.Errorf("%d round trips, want 1", got)
+			}
 			l.charged(0)
 			return err
 		}
@@ -240,6 +248,56 @@ func TestAConditionOfTheHandlersOwn(t *testing.T) {
 		l.paid(2)
 		l.paid(2)
 		l.charged(1)
+	})
+}
+
+// A transaction that did not go through settles nothing: a record that is lost later is lost.
+func TestALossAfterACancelledTransaction(t *testing.T) {
+	tills(t, func(l *till) {
+		l.tx = func(ctx context.Context) error {
+			if err := l.store.CompleteTx(ctx, "charged", receipt(new("attribute_exists(id)"))); err == nil {
+				l.Error("the transaction went through")
+			}
+			token, _ := idempotency.Token(ctx)
+			b := ask(token.Key, "B")
+			b.Now = b.Now.Add(time.Hour)
+			win(l, l.store, b)
+			time.Sleep(time.Hour)
+			return context.Cause(ctx)
+		}
+		if _, err := l.pay(); !errors.Is(err, idempotency.ErrLost) {
+			l.Errorf("got %v, want ErrLost", err)
+		}
+	})
+}
+
+// A listener hears what a client is asked.
+type listener struct {
+	*dynamodb.Client
+
+	heard []*dynamodb.TransactWriteItemsInput
+}
+
+func (l *listener) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	l.heard = append(l.heard, in)
+	return l.Client.TransactWriteItems(ctx, in, options...)
+}
+
+func TestTheTokenIsTheOwners(t *testing.T) {
+	tills(t, func(l *till) {
+		c := &listener{Client: l.c}
+		l.store = dynamostore.New(c, tableName)
+		l.once.Store = l.store
+		var owner string
+		l.tx = func(ctx context.Context) error {
+			token, _ := idempotency.Token(ctx)
+			owner = token.Owner
+			return l.store.CompleteTx(ctx, "charged", charge)
+		}
+		l.paid(1)
+		if got := *c.heard[0].ClientRequestToken; got != owner || len(owner) != 32 {
+			l.Errorf("the token is %q, want that of the owner %q", got, owner)
+		}
 	})
 }
 
@@ -298,6 +356,7 @@ func TestRegression_AHandlerGoesOnAfterItsTransaction(t *testing.T) {
 func TestAPanicAfterTheTransaction(t *testing.T) {
 	tills(t, func(l *till) {
 		l.after = func() { panic("after") }
+		before := l.fake.Calls()
 		func() {
 			defer func() {
 				if got := recover(); got != "after" {
@@ -306,6 +365,9 @@ func TestAPanicAfterTheTransaction(t *testing.T) {
 			}()
 			_, _ = l.pay()
 		}()
+		if got := l.fake.Calls() - before; got != 2 {
+			l.Errorf("%d round trips, want 2: there is nothing to be released", got)
+		}
 		l.after = nil
 		l.paid(1)
 		l.charged(1)

@@ -110,11 +110,11 @@ func (e end) createTable(t testing.TB, name string) {
 	e.awaitTable(t, name)
 }
 
-func (e end) createSortedTable(t testing.TB, name string) {
+func (e end) createSortedTable(t testing.TB, name, sort, kind string) {
 	t.Helper()
 	e.must(t, "CreateTable", `{"TableName":"`+name+`","BillingMode":"PAY_PER_REQUEST",
-		"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"},{"AttributeName":"n","AttributeType":"N"}],
-		"KeySchema":[{"AttributeName":"id","KeyType":"HASH"},{"AttributeName":"n","KeyType":"RANGE"}]}`)
+		"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"},{"AttributeName":"`+sort+`","AttributeType":"`+kind+`"}],
+		"KeySchema":[{"AttributeName":"id","KeyType":"HASH"},{"AttributeName":"`+sort+`","KeyType":"RANGE"}]}`)
 	e.awaitTable(t, name)
 }
 

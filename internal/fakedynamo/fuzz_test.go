@@ -47,7 +47,7 @@ func FuzzConditions(f *testing.F) {
 func FuzzUpdates(f *testing.F) {
 	for _, u := range []string{
 		"SET a = if_not_exists(a, :n) + :n, #s=:s REMOVE b ADD c :n, d :ss",
-		"SET a = b", "ADD a :s", "set a = :s remove a", "SET a = f(b)", "SET", "REMOVE a SET a = :n", "SET a = if_not_exists(:n)", "",
+		"SET a = b", "ADD a :s", "ADD a :ss", "set a = :s remove a", "SET a = f(b)", "SET", "REMOVE a SET a = :n", "SET a = if_not_exists(:n)", "",
 	} {
 		f.Add(u)
 	}
@@ -59,7 +59,7 @@ func FuzzUpdates(f *testing.F) {
 		if len(u.paths()) == 0 {
 			t.Fatalf("%q updates nothing", text)
 		}
-		for _, i := range []item{{}, {"a": {kind: "N", text: "1"}}, {"a": {kind: "SS", set: []string{"y"}}, "b": {kind: "NULL"}}} {
+		for _, i := range []item{{}, {"a": {kind: "N", text: "1"}}, {"a": {kind: "SS", set: append(make([]string, 0, 8), "y")}, "b": {kind: "NULL"}}} {
 			before, err := encode(i)
 			if err != nil {
 				t.Fatal(err)
@@ -108,4 +108,39 @@ func FuzzNumbers(f *testing.F) {
 			t.Fatalf("%s + 1 - 1 = %s", stored, back)
 		}
 	})
+}
+
+// Digits are kept in pairs that begin at even exponents, a byte each; there is one for the exponent, and one for a sign.
+func TestSizesOfNumbers(t *testing.T) {
+	for text, want := range map[string]int{
+		"0": 1, "1": 2, "10": 2, "100": 2, "12": 2, "120": 3, "1200": 2, "123": 3, "0.1": 2, "0.12": 2, "0.012": 3,
+		"-1": 3, "-12345": 5, "1700000000": 2, "1700000001": 6, "1700000000123": 8, "99999999999999999999999999999999999999": 20,
+	} {
+		if got := numberSize(text); got != want {
+			t.Errorf("%s takes %d bytes, want %d", text, got, want)
+		}
+	}
+}
+
+func TestExpressionsAreShort(t *testing.T) {
+	long := "attribute_exists(a)" + strings.Repeat(" ", 4096)
+	if _, err := parse(newParser(), long[:4096], "ConditionExpression", (*parser).condition); err != nil {
+		t.Error(err)
+	}
+	if _, err := parse(newParser(), long[:4097], "ConditionExpression", (*parser).condition); err == nil {
+		t.Error("an expression of 4097 bytes is accepted")
+	}
+}
+
+func TestUpdatesLeaveTheOldItem(t *testing.T) {
+	old := item{"a": {kind: "SS", set: append(make([]string, 0, 8), "y")}}
+	u, err := parse(newParser(), "ADD a :ss", "UpdateExpression", (*parser).update)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := u.apply(old)
+	first["a"].set[1] = "z"
+	if second, _ := u.apply(old); second["a"].set[1] != "x" || first["a"].set[1] != "z" {
+		t.Errorf("two updates share %v", first["a"].set)
+	}
 }

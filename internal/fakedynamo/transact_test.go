@@ -109,3 +109,24 @@ func TestTransactionsThatAreRefused(t *testing.T) {
 		t.Errorf("%d items, want none", got)
 	}
 }
+
+// Dynalite finds no two lists and no two maps equal, DynamoDB does.
+func TestListsAndMapsAreEqual(t *testing.T) {
+	e := memory(t, &fakedynamo.Server{})
+	for _, tt := range []struct {
+		is, other string
+		equal     bool
+	}{
+		{`{"L":[{"N":"1"},{"S":"x"}]}`, `{"L":[{"N":"1.0"},{"S":"x"}]}`, true},
+		{`{"L":[{"N":"1"},{"S":"x"}]}`, `{"L":[{"S":"x"},{"N":"1"}]}`, false},
+		{`{"M":{"k":{"L":[]},"l":{"NULL":true}}}`, `{"M":{"l":{"NULL":true},"k":{"L":[]}}}`, true},
+		{`{"M":{"k":{"N":"1"}}}`, `{"M":{"k":{"N":"2"}}}`, false},
+		{`{"M":{"k":{"N":"1"}}}`, `{"M":{}}`, false},
+	} {
+		e.must(t, "PutItem", `{"TableName":"tab","Item":{"id":{"S":"a"},"v":`+tt.is+`}}`)
+		r := e.call(t, "UpdateItem", `{"TableName":"tab","Key":{"id":{"S":"a"}},"ConditionExpression":"v = :v","ExpressionAttributeValues":{":v":`+tt.other+`}}`)
+		if (r.Status == 200) != tt.equal {
+			t.Errorf("%s = %s: %v, want %v", tt.is, tt.other, r, tt.equal)
+		}
+	}
+}

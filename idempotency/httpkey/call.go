@@ -1,0 +1,158 @@
+package httpkey
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/seawall-go/seawall/idempotency"
+	"github.com/seawall-go/seawall/internal/event"
+)
+
+// A call is a request on its way through the engine.
+type call struct {
+	op      *operation
+	w       http.ResponseWriter // nil if the request came as an event
+	request *http.Request
+	event   any
+	body    []byte // of the request
+	read    bool   // whether that was read
+
+	handle func(ctx context.Context) (Response, error)
+	done   bool // the handler has answered
+}
+
+// once is the engine's function.
+func (op *operation) once() func(ctx context.Context, c *call) (Response, error) {
+	return idempotency.Wrap(func(ctx context.Context, c *call) (Response, error) { return c.handle(ctx) }, (*call).key, op.Once)
+}
+
+func (c *call) key() (string, error) {
+	key, err := Key(c.request.Header)
+	if err != nil {
+		return "", err
+	}
+	tenant := ""
+	if c.op.Tenant != nil {
+		if tenant = c.op.Tenant(c.request); tenant == "" {
+			return "", status(http.StatusForbidden)
+		}
+	}
+	return idempotency.Join(tenant, key), nil
+}
+
+// fingerprint is what the request must have in common with others that have its key.
+func (c *call) fingerprint() (string, error) {
+	if err := c.readBody(); err != nil {
+		return "", err
+	}
+	r := c.request
+	sum := sha256.New()
+	add := func(part []byte) {
+		sum.Write(strconv.AppendInt(nil, int64(len(part)), 10))
+		sum.Write([]byte{':'})
+		sum.Write(part)
+	}
+	add([]byte(r.Method))
+	add([]byte(r.URL.Path))
+	if c.op.Fingerprint != nil {
+		own, err := c.op.Fingerprint(c.again(r.Context()), c.body)
+		if err != nil {
+			return "", err
+		}
+		add([]byte(own))
+	} else {
+		add([]byte(query(r.URL)))
+		add(c.body)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// query is that of u in an order of its own, if it can be read.
+func query(u *url.URL) string {
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return u.RawQuery
+	}
+	return values.Encode()
+}
+
+// readBody reads the body of the request, so that it can be had anew.
+func (c *call) readBody() error {
+	r := c.request
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	if r.ContentLength > c.op.MaxRequest {
+		return status(http.StatusRequestEntityTooLarge)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, r.Body, c.op.MaxRequest))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return status(http.StatusRequestEntityTooLarge)
+	}
+	if err != nil {
+		return status(http.StatusBadRequest)
+	}
+	_ = r.Body.Close()
+	c.body, c.read = body, true
+	c.request = c.again(r.Context())
+	return nil
+}
+
+// again is the request with its body anew.
+func (c *call) again(ctx context.Context) *http.Request {
+	r := c.request.WithContext(ctx)
+	if c.read {
+		r.Body = io.NopCloser(bytes.NewReader(c.body))
+		r.ContentLength, r.TransferEncoding = int64(len(c.body)), nil
+	}
+	return r
+}
+
+// arg is what Reconcile is told.
+func (c *call) arg(ctx context.Context) any {
+	if c.event != nil {
+		return c.event
+	}
+	return c.again(ctx)
+}
+
+var errNotFinal = errors.New("httpkey: the response asks to come back")
+
+// leaves is what the engine is told of a response.
+func (c *call) leaves(r Response) (Response, error) {
+	c.done = true
+	if !c.op.Keep(r.Status) {
+		return Response{}, errNotFinal
+	}
+	if int64(len(r.Body)) > c.op.MaxResponse {
+		r.broken = errTooLong
+	}
+	return r, nil
+}
+
+// replay is the answer with a response that was kept.
+func (c *call) replay(kept Response) Response {
+	if c.op.Allow != nil {
+		if err := c.op.Allow(c.request, kept); err != nil {
+			event.Emit(c.request.Context(), event.Event{Kind: event.Refusal, Policy: "idempotency", Name: c.op.Once.Scope, Err: err})
+			answer, ok := problem(err)
+			if !ok {
+				answer, _ = problem(status(http.StatusForbidden))
+			}
+			return answer
+		}
+	}
+	kept.Header = c.op.kept(kept.Header)
+	if kept.Header == nil {
+		kept.Header = make(http.Header)
+	}
+	kept.Header.Set(Replayed, "true")
+	return kept
+}

@@ -1,0 +1,107 @@
+package httpkey
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Response is what is kept of one.
+//
+// Its JSON, which is what a record holds, is that of a response of a Lambda function behind API Gateway:
+//
+//	{"statusCode":201,"headers":{"Content-Type":"application/json"},"body":"{\"id\":7}","isBase64Encoded":false}
+//
+// body is Base64 if the bytes are no UTF-8 text. When it is read, multiValueHeaders count as well.
+type Response struct {
+	Status int
+	Header http.Header // one line of each field
+	Body   []byte
+
+	broken error // why it must not be replayed
+}
+
+// wire is a response of a Lambda function.
+type wire struct {
+	Status      int                 `json:"statusCode"`
+	Description string              `json:"statusDescription,omitempty"`
+	Headers     map[string]string   `json:"headers,omitempty"`
+	Multi       map[string][]string `json:"multiValueHeaders,omitempty"`
+	Body        string              `json:"body"`
+	Base64      bool                `json:"isBase64Encoded"`
+}
+
+// MarshalJSON implements [json.Marshaler]. It fails for a response that is not whole.
+func (r Response) MarshalJSON() ([]byte, error) {
+	if r.broken != nil {
+		return nil, r.broken
+	}
+	return json.Marshal(r.wire())
+}
+
+func (r Response) wire() wire {
+	w := wire{Status: r.Status, Body: string(r.Body)}
+	if !utf8.ValidString(w.Body) {
+		w.Body, w.Base64 = base64.StdEncoding.EncodeToString(r.Body), true
+	}
+	if len(r.Header) > 0 {
+		w.Headers = make(map[string]string, len(r.Header))
+		for name, values := range r.Header {
+			w.Headers[name] = strings.Join(values, ", ")
+		}
+	}
+	return w
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *Response) UnmarshalJSON(data []byte) error {
+	var w wire
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	if w.Status < 200 || w.Status > 999 {
+		return fmt.Errorf("httpkey: there is no status %d to answer with", w.Status)
+	}
+	*r = Response{Status: w.Status}
+	if h := Header(w.Headers, w.Multi); len(h) > 0 {
+		for name, values := range h {
+			h[name] = []string{strings.Join(values, ", ")}
+		}
+		r.Header = h
+	}
+	body, err := text(w.Body, w.Base64)
+	if len(body) > 0 {
+		r.Body = body
+	}
+	return err
+}
+
+// text is the bytes of the body of a response, or of an event.
+func text(body string, encoded bool) ([]byte, error) {
+	if !encoded {
+		return []byte(body), nil
+	}
+	data, err := base64.StdEncoding.DecodeString(body)
+	if err != nil {
+		return nil, errors.New("httpkey: the body is not Base64, and isBase64Encoded says so")
+	}
+	return data, nil
+}
+
+// send sends r.
+func (r Response) send(w http.ResponseWriter) {
+	h := w.Header()
+	maps.Copy(h, r.Header)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess
+	}
+	w.WriteHeader(r.Status)
+	if len(r.Body) > 0 {
+		_, _ = w.Write(r.Body) // a client that has gone needs no answer
+	}
+}
