@@ -50,6 +50,7 @@ var law = map[string]room{
 		// Not aws-lambda-go/lambda: with net/rpc it makes a program eight megabytes larger.
 	}},
 
+	"idempotency/httpkey": {ours: []string{"internal", "idempotency"}},
 	"idempotency/jmespath": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
 		"github.com/jmespath/go-jmespath": "evaluates expressions over events",
 	}},
