@@ -57,7 +57,7 @@ func Raw(h Handler, policies ...middleware.Policy) HandlerFunc {
 // the responses that are open at that moment cannot write into a buffer of theirs; and the buffer of one that opens
 // later was not in the pool when ours was taken. So no lock is held while others' code runs, and nobody who waits is
 // waited for. A function without a result fires nothing, but whoever writes for it writes the same null.
-var all struct {
+var all struct { //nolint:gochecknoglobals // as the memory that they share
 	sync.Mutex
 
 	open []*opening
@@ -65,10 +65,10 @@ var all struct {
 
 // An opening is the time during which a response is open. The lock of all guards its bools.
 type opening struct {
-	ctx      context.Context
-	copied   chan struct{} // closed at its end
-	returned bool          // the call has: it is being copied
-	spoiled  bool          // its context was over, and others write into its memory
+	ctx      context.Context //nolint:containedctx // whose end others look for
+	copied   chan struct{}   // closed at its end
+	returned bool            // the call has: it is being copied
+	spoiled  bool            // its context was over, and others write into its memory
 }
 
 // A response is that of one call of the handler. The lock of all guards it.

@@ -528,6 +528,23 @@ func TestTransportServesTheLastResponseWhole(t *testing.T) {
 	}
 }
 
+// Reading ahead ends with the attempt, also if the body does not know when that is.
+func TestTransportReadsAheadInTheAttemptsOwnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		response, err := nethttp.Transport(trips(func(*http.Request) (*http.Response, error) {
+			stalled, _ := io.Pipe()
+			a := answer(503, "")
+			a.ContentLength, a.Body = -1, stalled
+			return a, nil
+		}), noWait, middleware.Timeout(10*time.Millisecond)).RoundTrip(request(t, "GET", ""))
+		if took := time.Since(start); err != nil || took != 30*time.Millisecond {
+			t.Errorf("three attempts of 10ms took %v: %v", took, err)
+		}
+		_ = response.Body.Close()
+	})
+}
+
 func TestTransportBodyThatPanics(t *testing.T) {
 	defer func() {
 		if v := recover(); v != "boom" {

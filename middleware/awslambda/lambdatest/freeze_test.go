@@ -41,26 +41,33 @@ func waitForState(t *testing.T, pid int, states string) {
 	t.Fatalf("process %d does not come into state %s", pid, states)
 }
 
-// TestRegression_FrozenFunctionOutlivesParent: a stopped function could not notice that whoever started it was killed.
-func TestRegression_FrozenFunctionOutlivesParent(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "SEAWALL_LAMBDATEST=parent")
-	in, err := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err = errors.Join(err, err2, cmd.Start()); err != nil {
-		t.Fatal(err)
+// TestRegression_FunctionOutlivesParent: a function that was stopped, or hung, ran on when whoever had started it
+// was killed.
+func TestRegression_FunctionOutlivesParent(t *testing.T) {
+	for name, state := range map[string]string{"parent of a frozen one": "T", "parent of a deaf one": "RS"} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "SEAWALL_LAMBDATEST="+name)
+		stdin, stays, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdin = stdin
+		out, err := cmd.StdoutPipe()
+		if err = errors.Join(err, cmd.Start(), stdin.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var pid int
+		_, err = fmt.Fscan(out, &pid)
+		if err == nil {
+			waitForState(t, pid, state)
+		}
+		if err = errors.Join(err, cmd.Process.Kill()); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		waitForState(t, pid, "XZ")
+		_ = stays.Close()
 	}
-	defer in.Close()
-	var pid int
-	_, err = fmt.Fscan(out, &pid)
-	if err == nil {
-		waitForState(t, pid, "T")
-	}
-	if err = errors.Join(err, cmd.Process.Kill()); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	waitForState(t, pid, "XZ")
 }
 
 // TestRegression_GrandchildrenSurviveClose: what a function had started ran on when the function was long gone.

@@ -37,8 +37,7 @@ type Config struct {
 	Concurrency int
 
 	// Freeze stops a process, with what it started, while it has no invocation, as Lambda does, so that nothing happens
-	// in it. Its clocks run on. It needs a Unix system; and on one other than Linux a stopped process stays if this one
-	// is killed before Close.
+	// in it. Its clocks run on. It needs a Unix system.
 	Freeze bool
 
 	// Log gets all that the processes write to stdout and stderr, in whole lines, from one of them at a time. Nil is for

@@ -30,7 +30,10 @@ func TestMain(m *testing.M) {
 	lambdatest.Serve("site", func() { lambda.Start(site) })
 	lambdatest.Serve("brief", func() {})
 	lambdatest.Serve("brood", func() { lambda.Start(brood) })
-	lambdatest.Serve("parent", parent)
+	lambdatest.Serve("parent of a frozen one", func() { parent("greet", `{}`, lambdatest.Config{Freeze: true}) })
+	lambdatest.Serve("parent of a deaf one", func() {
+		parent("act", `"tell"`, lambdatest.Config{Command: deaf, Timeout: time.Hour, Log: os.Stdout})
+	})
 	lambdatest.Serve("stuck", func() { select {} })
 	lambdatest.Serve("stillborn", func() {
 		fmt.Println("no database")
@@ -79,15 +82,23 @@ func brood(_ context.Context, quit bool) (int, error) {
 	return cmd.Process.Pid, nil
 }
 
-// parent is a process with a function of its own, which is stopped.
-func parent() {
+// parent is a process with a function of its own.
+func parent(name, event string, config lambdatest.Config) {
 	_ = os.Unsetenv("SEAWALL_LAMBDATEST")
-	result, err := lambdatest.New("greet", lambdatest.Config{Freeze: true}).Invoke(context.Background(), []byte(`{}`))
+	result, err := lambdatest.New(name, config).Invoke(context.Background(), []byte(event))
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println(result.PID)
 	select {}
+}
+
+// deaf makes a function that notices nothing of its parent's end: its stdin is its grandparent's.
+func deaf() *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SEAWALL_LAMBDATEST=act")
+	cmd.Stdin = os.Stdin
+	return cmd
 }
 
 type mineError struct{ reason string }
@@ -106,6 +117,9 @@ func act(ctx context.Context, do string) (string, error) {
 		select {}
 	case "quit":
 		os.Exit(0)
+	case "tell":
+		fmt.Println(os.Getpid())
+		select {}
 	case "hang":
 		select {}
 	case "wait":
