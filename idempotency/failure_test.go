@@ -234,7 +234,7 @@ func TestHandlersContextEndsWithTheCall(t *testing.T) {
 		var kept context.Context
 		s.then = func(ctx context.Context) error { kept = ctx; return ctx.Err() }
 		s.want(t, ctx, order{ID: "7"}, 1, idempotency.Ran, 2)
-		if kept.Err() != context.Canceled || ctx.Err() != nil { //nolint:errorlint // the same value
+		if kept.Err() != context.Canceled || ctx.Err() != nil {
 			t.Errorf("%s: it ended with %v", name, kept.Err())
 		}
 	}
