@@ -82,23 +82,6 @@ func (l layout) key(key string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{l.names.Key: text(l.partition), l.sort: text(key)}
 }
 
-const maxItem = 400 << 10
-
-// MaxData implements [idempotency.Store]: what a record of 400 KB can hold besides the names of its attributes and all
-// that may be in them, with an owner and a fingerprint of 64 bytes each, in the longest case.
-func (l layout) MaxData(key string) int {
-	n := l.names
-	names := len(n.Key) + len(n.Status) + len(n.Expires) + len(n.Data) + len(n.Fingerprint) +
-		len(n.Owner) + len(n.Attempt) + len(n.Encoding) + len(n.Failed) + len(l.sort)
-	const (
-		expires = 7  // of a year before 10000
-		attempt = 11 // of an int64
-		failed  = 1
-	)
-	values := len(key) + len(l.partition) + len(idempotency.Completed) + expires + 64 + 64 + attempt + len(idempotency.NotKept) + failed
-	return max(maxItem-names-values, 1)
-}
-
 // data is text where people may want to read it, as Powertools has it, and bytes otherwise.
 func data(r idempotency.Result) types.AttributeValue {
 	if r.Encoding == idempotency.JSON && utf8.Valid(r.Data) {

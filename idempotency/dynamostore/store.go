@@ -322,3 +322,19 @@ func (s *Store) Load(ctx context.Context, key string) (idempotency.Record, error
 	}
 	return r, err
 }
+
+// MaxData implements [idempotency.Store]: what a record of 400 KB can hold besides the names of its attributes and all
+// that may be in them, with an owner and a fingerprint of 64 bytes each, in the longest case.
+func (s *Store) MaxData(key string) int {
+	n := s.names
+	names := len(n.Key) + len(n.Status) + len(n.Expires) + len(n.Data) + len(n.Fingerprint) +
+		len(n.Owner) + len(n.Attempt) + len(n.Encoding) + len(n.Failed) + len(s.sort)
+	const (
+		maxItem = 400 << 10
+		expires = 7  // of a year before 10000
+		attempt = 11 // of an int64
+		failed  = 1
+	)
+	values := len(key) + len(s.partition) + len(idempotency.Completed) + expires + 64 + 64 + attempt + len(idempotency.NotKept) + failed
+	return max(maxItem-names-values, 1)
+}

@@ -95,9 +95,9 @@ func TestAllocations(t *testing.T) {
 		next func() string
 		most float64
 	}{
-		"first":  {keys(), 95},
-		"replay": {same("k"), 85},
-		"no key": {same(""), 25},
+		"first":  {keys(), 75},
+		"replay": {same("k"), 75},
+		"no key": {same(""), 12},
 	} {
 		if got := testing.AllocsPerRun(200, caller(tt.next)); got > tt.most {
 			t.Errorf("%s: %v allocations, want at most %v", name, got, tt.most)

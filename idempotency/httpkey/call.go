@@ -93,13 +93,13 @@ func (c *call) readBody() error {
 		return status(http.StatusRequestEntityTooLarge)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, r.Body, c.op.MaxRequest))
+	_ = r.Body.Close()
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return status(http.StatusRequestEntityTooLarge)
 	}
 	if err != nil {
 		return status(http.StatusBadRequest)
 	}
-	_ = r.Body.Close()
 	c.body, c.read = body, true
 	c.request = c.again(r.Context())
 	return nil

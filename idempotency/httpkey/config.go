@@ -35,7 +35,7 @@ type Config struct {
 
 	// Fingerprint says what requests with one key must have in common besides method and path; where it differs they are
 	// refused with 422. body is all of the body, and belongs to the request. Nil means the query, in any order, and the
-	// body, byte by byte. Clients that write JSON differently each time are met with
+	// body, byte by byte; host and header do not count. Clients that write JSON differently each time are met with
 	//
 	//	func(_ *http.Request, body []byte) (string, error) { return idempotency.Payload(json.RawMessage(body)) }
 	Fingerprint func(r *http.Request, body []byte) (string, error)

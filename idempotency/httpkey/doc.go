@@ -22,6 +22,7 @@
 //	409  without Retry-After: it is done but its response was not kept, or it is uncertain what it did
 //	413  the request is longer than Config.MaxRequest
 //	422  the key was used before, for another method, path, query or body
+//	500  the record makes no sense: something else wrote it
 //	503  the store fails
 //	504  the handler has given up because its time is over
 //
@@ -33,7 +34,7 @@
 //
 // A response is never replayed in part. When the handler flushes or hijacks, writes more than Config.MaxResponse, or less
 // than the Content-Length that it has announced, the record says that the request is done and its response not kept.
-// Neither are informational responses (1xx) and trailers.
+// Informational responses (1xx) and trailers are not kept at all.
 //
 // # What handlers have to know
 //
@@ -44,6 +45,6 @@
 // # Where to put it
 //
 // Authenticate outside of it, so that nobody gets to a replay who might not have made the request. Compress outside of
-// it, so that what is kept suits every client. Limit and time out on either side; what answers with 429 or 503 inside of
-// it gives the key back.
+// it, so that what is kept suits every client. Read the body inside of it, for what others have read is not compared.
+// Limit and time out on either side; what answers with 429 or 503 inside of it gives the key back.
 package httpkey

@@ -22,8 +22,6 @@ func (s status) HTTPStatus() int { return int(s) }
 // taken for dead, which is late: most likely it is done before.
 type outstanding struct{ error }
 
-func (o outstanding) Unwrap() error { return o.error }
-
 func (o outstanding) HTTPStatus() int { return http.StatusConflict }
 
 func (o outstanding) RetryAfter() time.Duration { return time.Second }
@@ -86,11 +84,8 @@ func mustProblem(err error) Response {
 
 // statusFor is the status for an error that does not name one.
 func statusFor(err error) status {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, context.DeadlineExceeded) {
 		return http.StatusGatewayTimeout
-	case errors.Is(err, context.Canceled):
-		return http.StatusServiceUnavailable
 	}
-	return http.StatusInternalServerError
+	return http.StatusServiceUnavailable
 }

@@ -101,9 +101,13 @@ func TestBodyThatIsTooLongIsRefused(t *testing.T) {
 
 func TestBodyThatBreaksOffIsRefused(t *testing.T) {
 	s := newShop()
-	r := httptest.NewRequest(http.MethodPost, "/payments", iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("body"))))
+	body := &source{Reader: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("body")))}
+	r := httptest.NewRequest(http.MethodPost, "/payments", body)
 	r.Header.Set("Idempotency-Key", "k")
 	s.isProblem(t, s.do(r), 400, "Bad Request", 0)
+	if body.closed != 1 {
+		t.Errorf("the original was closed %d times", body.closed)
+	}
 	if n := s.Calls(storetest.Any); n != 0 {
 		t.Errorf("%d round trips, want none", n)
 	}

@@ -154,7 +154,8 @@ func TestAnswers(t *testing.T) {
 			got = strings.TrimSuffix(strings.TrimPrefix(text, `{"Status":0,"Type":"","Message":"","Body":`), `}`)
 			tt.want = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(tt.want)
 		}
-		if got != tt.want && (!strings.HasSuffix(tt.want, "Syntax error;") || !strings.HasPrefix(got, tt.want[:25])) {
+		inOwnWords := strings.HasSuffix(tt.want, "Syntax error;") && strings.HasPrefix(got, tt.want)
+		if got != tt.want && !inOwnWords {
 			t.Errorf("%s %.200s\n got %s\nwant %s", tt.op, tt.body, got, tt.want)
 		}
 	}
