@@ -152,6 +152,7 @@ func TestRegression_LateStreamIsClosed(t *testing.T) {
 			cancel()
 		}
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if !late.closed {
 			t.Error("it was not closed")
 		}
@@ -176,6 +177,7 @@ func TestAbandonEndsTheContext(t *testing.T) {
 				_, _ = middleware.Abandon(func(ctx context.Context, in int) (any, error) { inner = ctx; return h(ctx, in) }, time.Second)(ctx, 0)
 			}()
 			<-done
+			synctest.Wait()
 			if inner.Err() == nil {
 				t.Errorf("%s: the handler's context is alive", name)
 			}
