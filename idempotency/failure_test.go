@@ -234,7 +234,7 @@ func TestHandlersContextEndsWithTheCall(t *testing.T) {
 		var kept context.Context
 		s.then = func(ctx context.Context) error { kept = ctx; return ctx.Err() }
 		s.want(t, ctx, order{ID: "7"}, 1, idempotency.Ran, 2)
-		if kept.Err() != context.Canceled || ctx.Err() != nil { //nolint:errorlint // the same value
+		if kept.Err() != context.Canceled || ctx.Err() != nil {
 			t.Errorf("%s: it ended with %v", name, kept.Err())
 		}
 	}
@@ -244,7 +244,9 @@ func TestErrorThatIsNoResultIsNotKept(t *testing.T) {
 	s := newStage()
 	s.config.Keep = func(err error) bool { return errors.Is(err, errStock) }
 	s.then = func(context.Context) error { return errBoom }
-	_, _, _ = s.call(t.Context(), order{ID: "7"})
+	if _, outcome, err := s.call(t.Context(), order{ID: "7"}); outcome != idempotency.Ran || !errors.Is(err, errBoom) {
+		t.Errorf("got %v, %v", outcome, err)
+	}
 	s.then = nil
 	s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.Ran, 2)
 }
@@ -662,6 +664,23 @@ func TestCallerThatHangsUpDuringTheClaimBlocksNobody(t *testing.T) {
 			s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
 		})
 	}
+}
+
+// Whoever comes back under the same name may have a run that goes on.
+func TestResumedCallerThatHangsUpGivesNothingBack(t *testing.T) {
+	s := newStage()
+	s.config.Owner = func(context.Context) string { return "execution 1" }
+	s.then = func(context.Context) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.Store = hangsUp{&s.memory, cancel, true}
+		s.refused(t, ctx, order{ID: "7"}, context.Canceled)
+		s.Store = &s.memory
+		if r := s.record(t, "7"); r.Status != idempotency.InProgress {
+			t.Errorf("record %+v", r)
+		}
+		return nil
+	}
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 3)
 }
 
 type hangsUp struct {

@@ -183,12 +183,12 @@ func TestKeyThatCannotBeFound(t *testing.T) {
 func TestRegression_KeyIsTakenBeforeTheHandlerRuns(t *testing.T) {
 	s := newStage()
 	type box struct{ Order order }
-	s.config.Fingerprint = func(in any) (string, error) { return idempotency.Payload(in) }
+	s.config.Fingerprint = idempotency.Payload
 	h := idempotency.Wrap(func(_ context.Context, b *box) (receipt, error) {
 		s.runs.Add(1)
 		b.Order = order{ID: "changed", Amount: -1}
 		return receipt{"7", 1}, nil
-	}, func(b *box) (string, error) { return idempotency.Payload(b) }, s.config)
+	}, idempotency.Payload, s.config)
 	for range 3 {
 		if r, err := h(t.Context(), &box{order{"7", 5}}); err != nil || r != (receipt{"7", 1}) {
 			t.Errorf("got %v, %v", r, err)
@@ -264,7 +264,7 @@ func TestMismatchComesBeforeInProgress(t *testing.T) {
 }
 
 func TestFingerprintThatIsNewOrGone(t *testing.T) {
-	other := func(in any) (string, error) { return "v2", nil }
+	other := func(any) (string, error) { return "v2", nil }
 	for _, tt := range []struct {
 		name          string
 		first, second func(any) (string, error)

@@ -12,11 +12,11 @@ func (r *run) lease(now time.Time) time.Duration {
 	if r.deadline.IsZero() {
 		return r.op.Lease
 	}
-	if left := r.deadline.Sub(now); left > 0 {
-		return left + overrun
-	} else {
+	left := r.deadline.Sub(now)
+	if left <= 0 {
 		return min(left, -time.Millisecond)
 	}
+	return left + overrun
 }
 
 // A heartbeat renews the lease of a run that takes long, from a goroutine of its own that is there when the lease is to

@@ -91,9 +91,9 @@ func (r *run) identify() error {
 	return nil
 }
 
-// enter makes the handler's context, and returns what ends it. It ends early enough to leave time to write how the run
-// ended; where no deadline is known, it ends when the record is lost. Where one is known the record is held until after
-// that.
+// enter makes the handler's context, and returns what ends it. Where a deadline is known it ends so much earlier that there
+// is time to write how the run ended, and the lease is good for longer than that; where none is, it ends when the record
+// is lost.
 func (r *run) enter(ctx context.Context) (end func()) {
 	r.ctx = runContext{ctx, r}
 	deadline, ok := ctx.Deadline()
@@ -114,10 +114,12 @@ func (r *run) enter(ctx context.Context) (end func()) {
 // expired; the claimer, whether a run that stands in the way lives, so that one that does not is looked at before it is
 // followed by another.
 func (r *run) compete(ctx context.Context) error {
-	var dead Record // the run to take over from
 	w := waiting{limit: r.op.Wait}
 	record, err := r.claim(false)
+	var next Record // the dead run to take over from
 	for claims := 1; ; claims++ {
+		dead := next
+		next = Record{}
 		switch {
 		case err != nil:
 			return r.unclaimed(ctx, err)
@@ -138,7 +140,7 @@ func (r *run) compete(ctx context.Context) error {
 			if r.op.RefuseAbandoned && r.op.Reconcile == nil {
 				return r.refuse(ctx, &UncertainError{Subject: r.subject(), Attempt: record.Attempt})
 			}
-			dead = record
+			next = record
 		case w.sleep(&r.ctx):
 			claims = 0
 			record, err = r.load()
@@ -155,7 +157,7 @@ func (r *run) compete(ctx context.Context) error {
 			}
 			claims = 0
 		}
-		record, err = r.claim(dead.Status != "")
+		record, err = r.claim(next.Status != "")
 	}
 }
 
@@ -194,7 +196,9 @@ func (r *run) load() (Record, error) {
 func (r *run) unclaimed(ctx context.Context, err error) error {
 	if r.ctx.Err() != nil {
 		// The caller hung up on the store, which may have granted the claim all the same.
-		_ = r.insist(ctx, overrun, func(ctx context.Context, _ bool) error { return r.op.Store.Release(ctx, r.key, r.owner) })
+		if r.op.Owner == nil {
+			_ = r.insist(ctx, overrun, func(ctx context.Context, _ bool) error { return r.op.Store.Release(ctx, r.key, r.owner) })
+		}
 		if ctx.Err() != nil {
 			r.outcome = Refused
 			return ctx.Err()
@@ -296,7 +300,7 @@ func assign(to, value any) error {
 	case v.Type().AssignableTo(t.Type()):
 		t.Set(v)
 	default:
-		return fmt.Errorf("Reconcile returned a result of type %T, want %v", value, t.Type())
+		return fmt.Errorf("the result is a %T, want %v", value, t.Type())
 	}
 	return nil
 }
