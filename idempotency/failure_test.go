@@ -437,6 +437,41 @@ func TestRegression_LateFailureDoesNotFreeTheKeyOfTheNext(t *testing.T) {
 	})
 }
 
+// A fence holds over whatever lies between two runs: a takeover, a failure that gave the key back, and the TTL.
+func TestTokensFenceOffEarlierRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		var tokens []idempotency.FencingToken
+		note := func(end error) func(context.Context) error {
+			return func(ctx context.Context) error {
+				token, ok := idempotency.Token(ctx)
+				if !ok || !token.Claimed.Equal(time.Now().Truncate(time.Millisecond)) {
+					t.Errorf("token %+v, %v", token, ok)
+				}
+				tokens = append(tokens, token)
+				return end
+			}
+		}
+		s.then = note(nil)
+		abandoned(t, s, t.Context())
+		time.Sleep(66 * time.Second)
+		s.then = note(errBoom)
+		if _, _, err := s.call(t.Context(), order{ID: "7"}); !errors.Is(err, errBoom) {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Millisecond)
+		s.then = note(nil)
+		s.want(t, t.Context(), order{ID: "7"}, 3, idempotency.Ran, 2)
+		time.Sleep(time.Hour + time.Second)
+		s.want(t, t.Context(), order{ID: "7"}, 4, idempotency.Ran, 2)
+		for i := range tokens[1:] {
+			if earlier, later := tokens[i], tokens[i+1]; !earlier.Claimed.Before(later.Claimed) || earlier.Owner == later.Owner || earlier.Key != later.Key {
+				t.Errorf("%+v does not fence off %+v", later, earlier)
+			}
+		}
+	})
+}
+
 // Claim applied, reply lost, sent again by the store: what it finds is its own.
 type repeats struct{ idempotency.Store }
 

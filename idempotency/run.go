@@ -34,6 +34,7 @@ type run struct {
 	fingerprint string
 	owner       string
 	attempt     int64
+	claimed     time.Time
 	deadline    time.Time // the caller's; zero if there is none
 	outcome     Outcome
 
@@ -163,8 +164,9 @@ func (r *run) compete(ctx context.Context) error {
 
 func (r *run) claim(takeOver bool) (Record, error) {
 	now := time.Now()
-	lease := now.Round(0).Add(r.lease(now))
-	expires := now.Round(0).Add(r.op.TTL)
+	lease := r.lease(now)
+	now = milli(now)
+	expires := now.Add(r.op.TTL)
 	if r.op.RefuseAbandoned || r.op.Reconcile != nil {
 		expires = expires.AddDate(10, 0, 0) // what is uncertain is not forgotten
 	}
@@ -172,15 +174,16 @@ func (r *run) claim(takeOver bool) (Record, error) {
 		Key:         r.key,
 		Owner:       r.owner,
 		Fingerprint: r.fingerprint,
-		Now:         now.Round(0),
-		Lease:       lease,
-		Expires:     later(expires, lease),
+		Now:         now,
+		Lease:       now.Add(lease),
+		Expires:     later(expires, now.Add(lease)),
 		Skew:        r.op.Skew,
 		TakeOver:    takeOver,
 	})
 	if err != nil {
 		return Record{}, r.storeError("claim", err)
 	}
+	r.claimed = now
 	return record, nil
 }
 
@@ -263,10 +266,11 @@ func (r *run) guard(ctx context.Context, f func(*run) error, undo func(*run, con
 func (r *run) reconcile(ctx context.Context, dead Record) (done bool, err error) {
 	err = r.guard(ctx, func(r *run) error {
 		result, did, err := r.op.Reconcile(&r.ctx, Abandoned{
-			Key:   r.name,
-			In:    r.work.arg(),
-			Token: FencingToken{r.key, dead.Owner, dead.Attempt},
-			Lease: dead.Lease,
+			Key:     r.name,
+			In:      r.work.arg(),
+			Owner:   dead.Owner,
+			Attempt: dead.Attempt,
+			Lease:   dead.Lease,
 		})
 		if err == nil && did {
 			done = true
@@ -477,7 +481,7 @@ func (r *run) leaseLeft(record Record) time.Duration {
 	return lease.Add(r.op.Skew).Sub(milli(time.Now()))
 }
 
-func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attempt} }
+func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attempt, r.claimed} }
 
 func (r *run) subject() Subject { return r.op.subject(r.name) }
 
