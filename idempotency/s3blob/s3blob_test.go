@@ -224,7 +224,7 @@ func TestBlobsAreSafeForConcurrentUse(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range 16 {
 			wg.Go(func() {
-				name, data := fmt.Sprint(name, n), []byte(fmt.Sprint(n))
+				name, data := fmt.Sprint(name, n), fmt.Append(nil, n)
 				if err := b.Put(t.Context(), name, data); err != nil {
 					t.Error(err)
 				}
