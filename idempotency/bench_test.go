@@ -98,6 +98,23 @@ func TestEngineAllocatesLittle(t *testing.T) {
 	}
 }
 
+func TestCachedReplayAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	s := newStage()
+	s.config.Cache = new(idempotency.Cache)
+	h := idempotency.Wrap(s.place, byID, s.config)
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := h(t.Context(), order{ID: "7"}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 6 { // three of them are what JSON needs
+		t.Errorf("%v allocations, want 6 at most", got)
+	}
+}
+
 func BenchmarkStoreAlone(b *testing.B) {
 	k, store := newKeys(100_000), new(idempotency.Memory)
 	b.ReportAllocs()

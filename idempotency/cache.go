@@ -15,7 +15,8 @@ const (
 )
 
 // A Cache keeps completed records in this process until they expire, or until there are too many, and the one that was
-// used the longest time ago goes. Its zero value is ready for use. A Cache must not be copied after its first use.
+// used the longest time ago goes. What is deleted from the store is still replayed here. Its zero value is ready for use.
+// A Cache must not be copied after its first use.
 type Cache struct {
 	Entries int // at most. Zero means 256.
 	Bytes   int // of keys and data, at most. Zero means 1 MiB. A record that is larger alone is not cached.

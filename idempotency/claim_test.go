@@ -219,6 +219,17 @@ func TestRecordThatMakesNoSenseIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestRecordWithTwoValuesMakesNoSense(t *testing.T) {
+	s := newStage()
+	s.Store = &script{claims: []idempotency.Record{{
+		Status: idempotency.Completed, Result: idempotency.Result{Encoding: idempotency.JSON, Data: []byte(`1 2`)},
+	}}}
+	got, err := idempotency.Do(t.Context(), s.config, "7", func(context.Context) (any, error) { panic("it ran") })
+	if got != nil || !errors.Is(err, idempotency.ErrCorrupt) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestTwoOperationsNeverShareARecord(t *testing.T) {
 	s := newStage()
 	refund := s.config
@@ -406,8 +417,7 @@ func TestPoliciesGoOutsideAndInside(t *testing.T) {
 		}
 		return call(ctx)
 	})
-	h := idempotency.Wrap(middleware.Wrap(s.place, again), byID, s.config)
-	h = middleware.Wrap(h, again)
+	h := middleware.Wrap(idempotency.Wrap(middleware.Wrap(s.place, again), byID, s.config), again)
 	got, outcome, err := watched(t.Context(), h, order{ID: "7"})
 	if err != nil || got != (receipt{"7", 3}) || outcome != idempotency.Ran {
 		t.Errorf("got %v, %v, %v", got, outcome, err)

@@ -117,10 +117,11 @@ type Config struct {
 
 // An Abandoned is a run that neither ended nor lives.
 type Abandoned struct {
-	Key   string // the caller's, not that of the record
-	In    any    // the handler's argument; the key in Do
-	Token FencingToken
-	Lease time.Time // when it was over
+	Key     string // the caller's, not that of the record
+	In      any    // the handler's argument; the key in Do
+	Owner   string // what its token said; or the last one to be asked
+	Attempt int64
+	Lease   time.Time // when it was over
 }
 
 // An operation is a Config made ready for use: what the calls of one function have in common.

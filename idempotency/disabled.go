@@ -15,7 +15,7 @@ const Disabled = "SEAWALL_IDEMPOTENCY_DISABLED"
 
 var (
 	errDisabled = errors.New("idempotency: " + Disabled + " is set")
-	warnOnce    sync.Once //nolint:gochecknoglobals // the process is told once
+	warnOnce    sync.Once //nolint:gochecknoglobals // once in a process, not in an operation
 )
 
 func disabled() bool {

@@ -150,7 +150,7 @@ func ExampleConfig_reconcile() {
 		Scope: "charge",
 		Skew:  -1,
 		Reconcile: func(_ context.Context, run idempotency.Abandoned) (any, bool, error) {
-			fmt.Println("looking for the charge of", run.Key, "by attempt", run.Token.Attempt)
+			fmt.Println("looking for the charge of", run.Key, "by attempt", run.Attempt)
 			return Receipt{"charge found"}, true, nil
 		},
 	}
@@ -267,13 +267,14 @@ func ExampleOutcome() {
 
 // A database refuses the writes of a run that another has taken over, if it is told which run writes.
 func ExampleToken() {
+	update := func(query string, args ...any) { fmt.Println(query, len(args)) }
 	once := idempotency.Config{Store: &idempotency.Memory{}, Scope: "place order"}
 	_, _ = idempotency.Do(context.Background(), once, "7", func(ctx context.Context) (Receipt, error) {
-		token, ok := idempotency.Token(ctx)
-		fmt.Println("update orders set ... where id = 7 and attempt <=", token.Attempt, ok)
+		token, _ := idempotency.Token(ctx)
+		update("update orders set state = 'paid', claimed = $1 where id = 7 and claimed <= $1", token.Claimed)
 		return Receipt{}, nil
 	})
-	// Output: update orders set ... where id = 7 and attempt <= 1 true
+	// Output: update orders set state = 'paid', claimed = $1 where id = 7 and claimed <= $1 1
 }
 
 // A tenant can use any key, and never meets the records of another tenant.

@@ -244,7 +244,9 @@ func TestErrorThatIsNoResultIsNotKept(t *testing.T) {
 	s := newStage()
 	s.config.Keep = func(err error) bool { return errors.Is(err, errStock) }
 	s.then = func(context.Context) error { return errBoom }
-	s.call(t.Context(), order{ID: "7"})
+	if _, outcome, err := s.call(t.Context(), order{ID: "7"}); outcome != idempotency.Ran || !errors.Is(err, errBoom) {
+		t.Errorf("got %v, %v", outcome, err)
+	}
 	s.then = nil
 	s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.Ran, 2)
 }
@@ -432,6 +434,41 @@ func TestRegression_LateFailureDoesNotFreeTheKeyOfTheNext(t *testing.T) {
 			return nil
 		}
 		s.want(t, t.Context(), order{ID: "7"}, 2, idempotency.TookOver, 5)
+	})
+}
+
+// A fence holds over whatever lies between two runs: a takeover, a failure that gave the key back, and the TTL.
+func TestTokensFenceOffEarlierRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		var tokens []idempotency.FencingToken
+		note := func(end error) func(context.Context) error {
+			return func(ctx context.Context) error {
+				token, ok := idempotency.Token(ctx)
+				if !ok || !token.Claimed.Equal(time.Now().Truncate(time.Millisecond)) {
+					t.Errorf("token %+v, %v", token, ok)
+				}
+				tokens = append(tokens, token)
+				return end
+			}
+		}
+		s.then = note(nil)
+		abandoned(t, s, t.Context())
+		time.Sleep(66 * time.Second)
+		s.then = note(errBoom)
+		if _, _, err := s.call(t.Context(), order{ID: "7"}); !errors.Is(err, errBoom) {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Millisecond)
+		s.then = note(nil)
+		s.want(t, t.Context(), order{ID: "7"}, 3, idempotency.Ran, 2)
+		time.Sleep(time.Hour + time.Second)
+		s.want(t, t.Context(), order{ID: "7"}, 4, idempotency.Ran, 2)
+		for i := range tokens[1:] {
+			if earlier, later := tokens[i], tokens[i+1]; !earlier.Claimed.Before(later.Claimed) || earlier.Owner == later.Owner || earlier.Key != later.Key {
+				t.Errorf("%+v does not fence off %+v", later, earlier)
+			}
+		}
 	})
 }
 
@@ -662,6 +699,23 @@ func TestCallerThatHangsUpDuringTheClaimBlocksNobody(t *testing.T) {
 			s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
 		})
 	}
+}
+
+// Whoever comes back under the same name may have a run that goes on.
+func TestResumedCallerThatHangsUpGivesNothingBack(t *testing.T) {
+	s := newStage()
+	s.config.Owner = func(context.Context) string { return "execution 1" }
+	s.then = func(context.Context) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.Store = hangsUp{&s.memory, cancel, true}
+		s.refused(t, ctx, order{ID: "7"}, context.Canceled)
+		s.Store = &s.memory
+		if r := s.record(t, "7"); r.Status != idempotency.InProgress {
+			t.Errorf("record %+v", r)
+		}
+		return nil
+	}
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 3)
 }
 
 type hangsUp struct {

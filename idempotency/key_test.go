@@ -183,7 +183,7 @@ func TestKeyThatCannotBeFound(t *testing.T) {
 func TestRegression_KeyIsTakenBeforeTheHandlerRuns(t *testing.T) {
 	s := newStage()
 	type box struct{ Order order }
-	s.config.Fingerprint = idempotency.Payload[any]
+	s.config.Fingerprint = idempotency.Payload
 	h := idempotency.Wrap(func(_ context.Context, b *box) (receipt, error) {
 		s.runs.Add(1)
 		b.Order = order{ID: "changed", Amount: -1}
@@ -264,7 +264,7 @@ func TestMismatchComesBeforeInProgress(t *testing.T) {
 }
 
 func TestFingerprintThatIsNewOrGone(t *testing.T) {
-	other := func(in any) (string, error) { return "v2", nil }
+	other := func(any) (string, error) { return "v2", nil }
 	for _, tt := range []struct {
 		name          string
 		first, second func(any) (string, error)

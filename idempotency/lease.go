@@ -13,10 +13,10 @@ func (r *run) lease(now time.Time) time.Duration {
 		return r.op.Lease
 	}
 	left := r.deadline.Sub(now)
-	if left > 0 {
-		return left + overrun
+	if left <= 0 {
+		return min(left, -time.Millisecond)
 	}
-	return min(left, -time.Millisecond)
+	return left + overrun
 }
 
 // A heartbeat renews the lease of a run that takes long, from a goroutine of its own that is there when the lease is to

@@ -146,7 +146,7 @@ func (op *operation) unpacked(result Result) Encoding {
 	switch {
 	case result.Encoding != Gzip && result.Encoding != Blob:
 		return result.Encoding
-	case op.Codec == nil || result.Failed:
+	case op.Codec == nil:
 		return JSON
 	}
 	return Raw

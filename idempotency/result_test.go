@@ -29,7 +29,7 @@ func replays[T any](name string, result T) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
-			for cached, cache := range map[string]*idempotency.Cache{"": nil, "cached": {}} {
+			for cached, cache := range map[string]*idempotency.Cache{"store": nil, "cache": {}} {
 				s := newStage()
 				s.config.Cache = cache
 				runs := 0
@@ -42,7 +42,7 @@ func replays[T any](name string, result T) func(*testing.T) {
 				}
 				second, outcome, err := watched(t.Context(), h, "7")
 				if err != nil || outcome != idempotency.Replayed || !reflect.DeepEqual(any(second), any(result)) {
-					t.Errorf("replay%s: %#v, %v, %v; was %#v; record %+v", cached, second, outcome, err, result, s.record(t, "7"))
+					t.Errorf("replay from the %s: %#v, %v, %v; was %#v; record %+v", cached, second, outcome, err, result, s.record(t, "7"))
 				}
 				if runs != 1 {
 					t.Errorf("%d runs", runs)
@@ -132,6 +132,10 @@ func TestReplayIsEqualToTheFirstResult(t *testing.T) {
 		replays("raw JSON, as it is written", json.RawMessage(" {\"b\":1 , \"a\":\"<\\u003c\"}\n")),
 		replays("no raw JSON", json.RawMessage(nil)),
 		replays("raw null", json.RawMessage("null")),
+		replays("a field of no size", struct {
+			_ [0]func()
+			N int
+		}{N: 1}),
 		replays("everything", everythingThereIs()),
 	} {
 		check(t)
@@ -218,10 +222,11 @@ type oneWayText string
 
 func (oneWayText) MarshalText() ([]byte, error) { return nil, nil }
 
-type hidden struct{ n int } //nolint:unused // what nobody can see is never lost
+type hidden struct{ n int } //nolint:unused // it is there to be left out
 
 type self struct {
-	Next   *self
+	Next *self
+
 	hidden //nolint:unused // as above
 }
 

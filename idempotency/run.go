@@ -34,6 +34,7 @@ type run struct {
 	fingerprint string
 	owner       string
 	attempt     int64
+	claimed     time.Time
 	deadline    time.Time // the caller's; zero if there is none
 	outcome     Outcome
 
@@ -91,9 +92,9 @@ func (r *run) identify() error {
 	return nil
 }
 
-// enter makes the handler's context, and returns what ends it. It ends early enough to leave time to write how the run
-// ended; where no deadline is known, it ends when the record is lost. Where one is known the record is held until after
-// that.
+// enter makes the handler's context, and returns what ends it. Where a deadline is known it ends so much earlier that there
+// is time to write how the run ended, and the lease is good for longer than that; where none is, it ends when the record
+// is lost.
 func (r *run) enter(ctx context.Context) (end func()) {
 	r.ctx = runContext{ctx, r}
 	deadline, ok := ctx.Deadline()
@@ -114,10 +115,12 @@ func (r *run) enter(ctx context.Context) (end func()) {
 // expired; the claimer, whether a run that stands in the way lives, so that one that does not is looked at before it is
 // followed by another.
 func (r *run) compete(ctx context.Context) error {
-	var dead Record // the run to take over from
 	w := waiting{limit: r.op.Wait}
 	record, err := r.claim(false)
+	var next Record // the dead run to take over from
 	for claims := 1; ; claims++ {
+		dead := next
+		next = Record{}
 		switch {
 		case err != nil:
 			return r.unclaimed(ctx, err)
@@ -138,7 +141,7 @@ func (r *run) compete(ctx context.Context) error {
 			if r.op.RefuseAbandoned && r.op.Reconcile == nil {
 				return r.refuse(ctx, &UncertainError{Subject: r.subject(), Attempt: record.Attempt})
 			}
-			dead = record
+			next = record
 		case w.sleep(&r.ctx):
 			claims = 0
 			record, err = r.load()
@@ -155,14 +158,15 @@ func (r *run) compete(ctx context.Context) error {
 			}
 			claims = 0
 		}
-		record, err = r.claim(dead.Status != "")
+		record, err = r.claim(next.Status != "")
 	}
 }
 
 func (r *run) claim(takeOver bool) (Record, error) {
 	now := time.Now()
-	lease := now.Round(0).Add(r.lease(now))
-	expires := now.Round(0).Add(r.op.TTL)
+	lease := r.lease(now)
+	now = milli(now)
+	expires := now.Add(r.op.TTL)
 	if r.op.RefuseAbandoned || r.op.Reconcile != nil {
 		expires = expires.AddDate(10, 0, 0) // what is uncertain is not forgotten
 	}
@@ -170,15 +174,16 @@ func (r *run) claim(takeOver bool) (Record, error) {
 		Key:         r.key,
 		Owner:       r.owner,
 		Fingerprint: r.fingerprint,
-		Now:         now.Round(0),
-		Lease:       lease,
-		Expires:     later(expires, lease),
+		Now:         now,
+		Lease:       now.Add(lease),
+		Expires:     later(expires, now.Add(lease)),
 		Skew:        r.op.Skew,
 		TakeOver:    takeOver,
 	})
 	if err != nil {
 		return Record{}, r.storeError("claim", err)
 	}
+	r.claimed = now
 	return record, nil
 }
 
@@ -194,7 +199,9 @@ func (r *run) load() (Record, error) {
 func (r *run) unclaimed(ctx context.Context, err error) error {
 	if r.ctx.Err() != nil {
 		// The caller hung up on the store, which may have granted the claim all the same.
-		_ = r.insist(ctx, overrun, func(ctx context.Context, _ bool) error { return r.op.Store.Release(ctx, r.key, r.owner) })
+		if r.op.Owner == nil {
+			_ = r.insist(ctx, overrun, func(ctx context.Context, _ bool) error { return r.op.Store.Release(ctx, r.key, r.owner) })
+		}
 		if ctx.Err() != nil {
 			r.outcome = Refused
 			return ctx.Err()
@@ -259,10 +266,11 @@ func (r *run) guard(ctx context.Context, f func(*run) error, undo func(*run, con
 func (r *run) reconcile(ctx context.Context, dead Record) (done bool, err error) {
 	err = r.guard(ctx, func(r *run) error {
 		result, did, err := r.op.Reconcile(&r.ctx, Abandoned{
-			Key:   r.name,
-			In:    r.work.arg(),
-			Token: FencingToken{r.key, dead.Owner, dead.Attempt},
-			Lease: dead.Lease,
+			Key:     r.name,
+			In:      r.work.arg(),
+			Owner:   dead.Owner,
+			Attempt: dead.Attempt,
+			Lease:   dead.Lease,
 		})
 		if err == nil && did {
 			done = true
@@ -296,7 +304,7 @@ func assign(to, value any) error {
 	case v.Type().AssignableTo(t.Type()):
 		t.Set(v)
 	default:
-		return fmt.Errorf("a result of Reconcile has type %T, want %v", value, t.Type())
+		return fmt.Errorf("the result is a %T, want %v", value, t.Type())
 	}
 	return nil
 }
@@ -473,7 +481,7 @@ func (r *run) leaseLeft(record Record) time.Duration {
 	return lease.Add(r.op.Skew).Sub(milli(time.Now()))
 }
 
-func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attempt} }
+func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attempt, r.claimed} }
 
 func (r *run) subject() Subject { return r.op.subject(r.name) }
 

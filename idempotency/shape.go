@@ -17,11 +17,11 @@ type shape struct {
 	empty   bool // there is one value, and nothing to keep
 }
 
-var shapes sync.Map //nolint:gochecknoglobals // of shape, by reflect.Type, so that Do need not look again
+var shapes sync.Map //nolint:gochecknoglobals // of shape, by reflect.Type; what is true of a type stays so
 
 func shapeOf(t reflect.Type) shape {
 	if s, ok := shapes.Load(t); ok {
-		return s.(shape) //nolint:forcetypeassert // nothing else is in there
+		return s.(shape)
 	}
 	w := shapeWalk{seen: make(map[reflect.Type]bool)}
 	w.walk(t, t.String())
@@ -29,18 +29,14 @@ func shapeOf(t reflect.Type) shape {
 	case reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice:
 		w.nilable = true
 	case reflect.Struct:
-		w.empty = t.NumField() == 0 && !t.Implements(marshaler) && !t.Implements(textMarshaler)
+		w.empty = t.NumField() == 0 && !has[json.Marshaler](t) && !has[encoding.TextMarshaler](t)
 	}
 	shapes.Store(t, w.shape)
 	return w.shape
 }
 
-var (
-	marshaler       = reflect.TypeFor[json.Marshaler]()           //nolint:gochecknoglobals // constants
-	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()         //nolint:gochecknoglobals // as above
-	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()   //nolint:gochecknoglobals // as above
-	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]() //nolint:gochecknoglobals // as above
-)
+// has reports whether t, or a pointer to it, has the methods of the interface I.
+func has[I any](t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[I]()) }
 
 type shapeWalk struct {
 	shape
@@ -84,15 +80,14 @@ func (w *shapeWalk) walk(t reflect.Type, name string) {
 
 // custom reports whether t has methods of its own for JSON, which are trusted if they are two.
 func (w *shapeWalk) custom(t reflect.Type, name string) bool {
-	p := reflect.PointerTo(t)
 	switch {
-	case p.Implements(unmarshaler):
+	case has[json.Unmarshaler](t):
 		return true
-	case p.Implements(marshaler):
+	case has[json.Marshaler](t):
 		w.lose("%s has a MarshalJSON and no UnmarshalJSON", name)
-	case p.Implements(textUnmarshaler):
+	case has[encoding.TextUnmarshaler](t):
 		return true
-	case p.Implements(textMarshaler):
+	case has[encoding.TextMarshaler](t):
 		w.lose("%s has a MarshalText and no UnmarshalText", name)
 	}
 	return false
@@ -101,7 +96,7 @@ func (w *shapeWalk) custom(t reflect.Type, name string) bool {
 func (w *shapeWalk) keys(t reflect.Type, name string) {
 	switch k := t.Kind(); {
 	case k == reflect.String, reflect.Int <= k && k <= reflect.Uintptr:
-	case t.Implements(textMarshaler) && reflect.PointerTo(t).Implements(textUnmarshaler):
+	case has[encoding.TextMarshaler](t) && has[encoding.TextUnmarshaler](t):
 	default:
 		w.lose("the keys of %s are of type %v", name, t)
 	}

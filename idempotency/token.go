@@ -3,15 +3,17 @@ package idempotency
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // A FencingToken names a run, so that a handler can fence its own writes: a run that another has taken over must not
-// write any more, and may not know it yet. Write the token along, and refuse, in one step with the write, a token whose
-// Attempt is less than that of the last one.
+// write any more, and may not know it yet. Write Claimed along, and refuse, in one step with the write, a token that was
+// claimed before the last one.
 type FencingToken struct {
-	Key     string // of the record in the store
-	Owner   string // this run and no other
-	Attempt int64  // one more than that of the run it took over from; from 1
+	Key     string    // of the record in the store
+	Owner   string    // this run and no other
+	Attempt int64     // one more than that of the run it took over from; 1 again after a run that gave the key back
+	Claimed time.Time // to the millisecond; later than for the run it took over from, if clocks differ by less than Skew
 }
 
 // Token returns the token of the innermost call that ctx is in, and false if that runs unprotected or there is none.

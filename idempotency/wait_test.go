@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,5 +138,25 @@ func TestStoreJudgesTheLeaseInTheEnd(t *testing.T) {
 		}
 		s.config.Wait = time.Second
 		s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 5)
+	})
+}
+
+// Between the look at a dead run and the claim another came, and died too: it is looked at in its turn.
+func TestRunIsLookedAtBeforeItIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead := idempotency.Record{Status: idempotency.InProgress, Owner: "x", Attempt: 1, Lease: time.Now().Add(-time.Hour)}
+		live := idempotency.Record{Status: idempotency.InProgress, Owner: "y", Attempt: 2, Lease: time.Now().Add(time.Hour)}
+		s := newStage()
+		s.config.Wait = time.Minute
+		noted := &noter{Store: &script{claims: []idempotency.Record{dead, live}}}
+		s.Store = noted
+		s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 5)
+		var takeOver []bool
+		for _, c := range noted.claims {
+			takeOver = append(takeOver, c.TakeOver)
+		}
+		if want := []bool{false, true, false}; !slices.Equal(takeOver, want) {
+			t.Errorf("claims that take over: %v, want %v", takeOver, want)
+		}
 	})
 }

@@ -62,7 +62,6 @@ func (b *Blobs) Put(ctx context.Context, name string, data []byte) error {
 		Bucket:         &b.bucket,
 		Key:            new(b.prefix + name),
 		Body:           bytes.NewReader(data),
-		ContentLength:  new(int64(len(data))),
 		ChecksumSHA256: new(base64.StdEncoding.EncodeToString(sum[:])),
 	})
 	if err != nil {

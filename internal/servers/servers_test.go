@@ -196,3 +196,23 @@ func TestAnInstallationThatFailsSaysWhy(t *testing.T) {
 		t.Errorf("install: %v", err)
 	}
 }
+
+// Dynalite throws what its connections throw: a test that cancelled a call ended the server for all tests after it.
+func TestRegression_DynaliteDiesWhenAClientHangsUp(t *testing.T) {
+	endpoint := os.Getenv("SEAWALL_TEST_DYNAMODB")
+	if endpoint == "" {
+		t.Skip("SEAWALL_TEST_DYNAMODB is not the endpoint of a dynalite")
+	}
+	at := strings.TrimPrefix(endpoint, "http://")
+	for range 10 {
+		conn, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+at+"\r\nContent-Length: 100\r\n\r\n{")
+		conn.Close()
+		if !speaksHTTP(t.Context(), at) {
+			t.Fatal("dynalite does not answer any more")
+		}
+	}
+}
