@@ -80,15 +80,17 @@ var law = map[string]room{
 
 // What tests may import besides, and why. They may import every room.
 var forTests = map[string]string{
-	"go.uber.org/goleak":                         "finds goroutines that are left behind",
-	"pgregory.net/rapid":                         "draws cases for properties and models",
-	"github.com/aws/aws-lambda-go/lambda":        "is the runtime that handlers have to fit",
-	"github.com/aws/aws-lambda-go/lambdaurl":     "makes a Function URL of an http.Handler",
-	"github.com/aws/aws-lambda-go/lambdacontext": "is what handlers find in their context",
-	"github.com/aws/aws-lambda-go/events":        "has the types that handlers are written with",
-	"github.com/aws/aws-sdk-go-v2/aws":           "has the configuration of clients",
-	"github.com/aws/smithy-go":                   "has the errors of services",
-	"github.com/alicebob/miniredis/v2":           "is a Redis whose clock a test can move",
+	"go.uber.org/goleak":                            "finds goroutines that are left behind",
+	"pgregory.net/rapid":                            "draws cases for properties and models",
+	"github.com/aws/aws-lambda-go/lambda":           "is the runtime that handlers have to fit",
+	"github.com/aws/aws-lambda-go/lambdaurl":        "makes a Function URL of an http.Handler",
+	"github.com/aws/aws-lambda-go/lambdacontext":    "is what handlers find in their context",
+	"github.com/aws/aws-lambda-go/events":           "has the types that handlers are written with",
+	"github.com/aws/aws-sdk-go-v2/aws":              "has the configuration of clients",
+	"github.com/aws/smithy-go":                      "has the errors of services",
+	"github.com/alicebob/miniredis/v2":              "is a Redis whose clock a test can move",
+	"github.com/redis/go-redis/v9":                  "talks to Redis",
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb": "talks to DynamoDB",
 }
 
 // bottom reports whether folder is in the layer that every room may stand on.
