@@ -107,6 +107,17 @@ type declinedError struct {
 
 func (e *declinedError) Error() string { return fmt.Sprintf("card declined: %d", e.Code) }
 
+type refundError struct {
+	Code  int
+	Cause string
+}
+
+func (e *refundError) Error() string { return e.Cause }
+
+type sayingError string
+
+func (e sayingError) Error() string { return string(e) }
+
 type lockedError struct{ what string } // not to be carried by JSON
 
 func (e lockedError) Error() string { return e.what + " is locked" }
@@ -152,8 +163,11 @@ func TestErrorThatIsAResultIsReplayed(t *testing.T) {
 				if err.Error() != tt.err.Error() || replayed.Type != tt.typ || !tt.check(err) {
 					t.Errorf("got %q of type %s", err, replayed.Type)
 				}
-				if errors.Is(err, context.Canceled) || errors.Is(err, errors.New("boo")) || replayed.Is(nil) {
+				if errors.Is(err, context.Canceled) || errors.Is(err, errors.New("boo")) || errors.Is(err, sayingError(err.Error())) || replayed.Is(nil) {
 					t.Error("it is any error")
+				}
+				if _, ok := errors.AsType[*refundError](err); ok {
+					t.Error("it is any error with such fields")
 				}
 				if _, ok := errors.AsType[interface {
 					error

@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -139,6 +140,24 @@ func TestCallWaitsForTheEndOfItsRenewal(t *testing.T) {
 		s.then = func(context.Context) error { time.Sleep(25 * time.Second); return nil }
 		if _, outcome, err := s.call(t.Context(), order{ID: "7"}); outcome != idempotency.Ran || err != nil || !store.ended {
 			t.Errorf("got %v, %v; the renewal has ended: %v", outcome, err, store.ended)
+		}
+	})
+}
+
+// The handler ends at the very moment at which the lease is to be renewed.
+func TestNothingIsRenewedAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.then = func(context.Context) error { time.Sleep(20 * time.Second); return nil }
+		for i := range 200 {
+			if _, _, err := s.call(t.Context(), order{ID: fmt.Sprint(i)}); err != nil {
+				t.Fatal(err)
+			}
+			before := s.Calls(storetest.Extend)
+			synctest.Wait()
+			if n := s.Calls(storetest.Extend); n != before {
+				t.Fatalf("%d renewals after the end", n-before)
+			}
 		}
 	})
 }

@@ -26,11 +26,11 @@ func (s *shop) play(sc scene) (answers []string) {
 	s.payments.delays[order.ID] = func() { sc.delay(first) }
 
 	heard := make(chan string, 2)
-	go func() { heard <- first.deliver(order, sc.patience) }()
+	go func() { heard <- first.deliver(order) }()
 	if !sc.together {
 		answers = append(answers, <-heard)
 	}
-	heard <- second.deliver(order, long)
+	heard <- second.deliver(order)
 	for len(answers) < 2 {
 		answers = append(answers, <-heard)
 	}
@@ -39,7 +39,7 @@ func (s *shop) play(sc scene) (answers []string) {
 }
 
 func (s *shop) hire() *worker {
-	w := &worker{Store: s.store, placeOrder: placeOrder(s.payments)}
+	w := &worker{Store: s.store, placeOrder: placeOrder(s.payments), impatient: make(chan bool)}
 	if s.store != nil {
 		w.placeOrder = once(w.placeOrder, s.payments, w)
 	}

@@ -18,13 +18,14 @@ type worker struct {
 
 	placeOrder handler
 	running    sync.WaitGroup
+	impatient  chan bool // its client
 	dead       atomic.Bool
 }
 
-// deliver returns what the client got to hear of the order within its patience.
-func (w *worker) deliver(o Order, patience time.Duration) string {
-	ctx, hangUp := context.WithCancel(context.Background())
-	defer hangUp()
+// deliver returns what the client got to hear of the order.
+func (w *worker) deliver(o Order) string {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // as a server does when its client hangs up
 	ctx, outcome := idempotency.Watch(ctx)
 	heard := make(chan string, 1)
 	w.running.Go(func() {
@@ -45,10 +46,13 @@ func (w *worker) deliver(o Order, patience time.Duration) string {
 			return "no answer: the worker died"
 		}
 		return answer
-	case <-time.After(patience):
-		return fmt.Sprintf("no answer within %v", patience)
+	case <-w.impatient:
+		return "no answer in time"
 	}
 }
+
+// hangUp is what the client does who waits too long.
+func (w *worker) hangUp() { w.impatient <- true }
 
 // die ends the worker as a kill does: at once, and nothing that it does any more reaches the store.
 func (w *worker) die() {
