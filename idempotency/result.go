@@ -106,7 +106,7 @@ func (r *run) fit(ctx context.Context, result Result) (Result, error) {
 		return packed, r.notKept(fmt.Errorf("%d bytes, the store takes %d, and the Config has no Blobs", len(result.Data), limit))
 	}
 	name := r.key + "/" + r.owner
-	err := r.insist(ctx, r.remaining()/2, func(ctx context.Context, _ bool) error {
+	err := r.insist(ctx, half, func(ctx context.Context, _ bool) error {
 		return r.op.Blobs.Put(ctx, name, result.Data)
 	})
 	if err != nil {

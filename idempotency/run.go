@@ -200,7 +200,7 @@ func (r *run) unclaimed(ctx context.Context, err error) error {
 	if r.ctx.Err() != nil {
 		// The caller hung up on the store, which may have granted the claim all the same.
 		if r.op.Owner == nil {
-			_ = r.insist(ctx, overrun, func(ctx context.Context, _ bool) error { return r.op.Store.Release(ctx, r.key, r.owner) })
+			_ = r.insist(ctx, fifth, func(ctx context.Context, _ bool) error { return r.op.Store.Release(ctx, r.key, r.owner) })
 		}
 		if ctx.Err() != nil {
 			r.outcome = Refused
@@ -323,7 +323,7 @@ func (r *run) complete(ctx context.Context, failure error) {
 		c.Result, unsaved = r.fit(ctx, full)
 	}
 	var failed error
-	err := r.insist(ctx, r.remaining(), func(ctx context.Context, last bool) error {
+	err := r.insist(ctx, all, func(ctx context.Context, last bool) error {
 		if last && len(c.Result.Data) > 0 {
 			// Better a record that says no more than that it is done, than a second run.
 			c.Result, unsaved = Result{Encoding: NotKept, Failed: full.Failed}, r.storeError("complete", failed)
@@ -354,7 +354,7 @@ func (r *run) encoded(v any) (Result, error) {
 
 // release gives the key back after a run that failed.
 func (r *run) release(ctx context.Context) {
-	err := r.insist(ctx, r.remaining(), func(ctx context.Context, _ bool) error {
+	err := r.insist(ctx, all, func(ctx context.Context, _ bool) error {
 		return r.op.Store.Release(ctx, r.key, r.owner)
 	})
 	if err != nil {
@@ -365,7 +365,7 @@ func (r *run) release(ctx context.Context) {
 // giveBack leaves the record as that of a run which is dead.
 func (r *run) giveBack(ctx context.Context) {
 	over := time.Now().Round(0).Add(-r.op.Skew - time.Second)
-	err := r.insist(ctx, r.remaining(), func(ctx context.Context, _ bool) error {
+	err := r.insist(ctx, all, func(ctx context.Context, _ bool) error {
 		return r.op.Store.Extend(ctx, r.key, r.owner, over)
 	})
 	if err != nil && !errors.Is(err, ErrLost) {
@@ -375,32 +375,41 @@ func (r *run) giveBack(ctx context.Context) {
 
 const tries = 4
 
-// insist takes a step that has to be taken though the caller may have gone, and takes it again if it fails, within time.
-func (r *run) insist(ctx context.Context, within time.Duration, step func(ctx context.Context, last bool) error) error {
+// Shares of the time there is to write how the run ended.
+const (
+	all   = 1
+	half  = 2
+	fifth = 5
+)
+
+// insist takes a step that has to be taken though the caller may have gone, and takes it again if it fails, in a share of
+// the time there is to write how the run ended.
+func (r *run) insist(ctx context.Context, share time.Duration, step func(ctx context.Context, last bool) error) error {
 	ctx = context.WithoutCancel(ctx)
-	end := time.Now().Add(within)
-	try := func(limit time.Duration, last bool) error {
-		ctx, cancel := context.WithTimeout(ctx, limit)
+	now := time.Now()
+	end := now.Add(r.remaining(now) / share)
+	try := func(end time.Time, last bool) error {
+		ctx, cancel := context.WithDeadline(ctx, end)
 		defer cancel()
 		return step(ctx, last)
 	}
 	for range tries - 1 {
-		err := try(within/2, false)
+		err := try(now.Add(end.Sub(now)/2), false)
 		if err == nil || errors.Is(err, ErrLost) {
 			return err
 		}
 		time.Sleep(min(time.Until(end)/4, jitter(40*time.Millisecond)))
-		within = time.Until(end)
+		now = time.Now()
 	}
-	return try(within, true)
+	return try(end, true)
 }
 
-// remaining is the time there is to write how the run ended, a little even if the handler left none.
-func (r *run) remaining() time.Duration {
+// remaining is the time there is, a little even if the handler left none.
+func (r *run) remaining(now time.Time) time.Duration {
 	if r.deadline.IsZero() {
 		return settle
 	}
-	return min(settle, max(time.Until(r.deadline)*9/10, settle/20))
+	return min(settle, max(r.deadline.Sub(now)*9/10, settle/20))
 }
 
 // replay answers the call with what an earlier run left.
