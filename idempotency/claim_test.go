@@ -219,14 +219,16 @@ func TestRecordThatMakesNoSenseIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestRecordWithTwoValuesMakesNoSense(t *testing.T) {
-	s := newStage()
-	s.Store = &script{claims: []idempotency.Record{{
-		Status: idempotency.Completed, Result: idempotency.Result{Encoding: idempotency.JSON, Data: []byte(`1 2`)},
-	}}}
-	got, err := idempotency.Do(t.Context(), s.config, "7", func(context.Context) (any, error) { panic("it ran") })
-	if got != nil || !errors.Is(err, idempotency.ErrCorrupt) {
-		t.Errorf("got %v, %v", got, err)
+func TestRecordOfAnythingCanMakeNoSense(t *testing.T) {
+	for _, data := range []string{`1 2`, `{"a":`, ``} {
+		s := newStage()
+		s.Store = &script{claims: []idempotency.Record{{
+			Status: idempotency.Completed, Result: idempotency.Result{Encoding: idempotency.JSON, Data: []byte(data)},
+		}}}
+		got, err := idempotency.Do(t.Context(), s.config, "7", func(context.Context) (any, error) { panic("it ran") })
+		if got != nil || !errors.Is(err, idempotency.ErrCorrupt) {
+			t.Errorf("%q: got %v, %v", data, got, err)
+		}
 	}
 }
 

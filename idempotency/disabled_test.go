@@ -17,6 +17,7 @@ func TestDisabled(t *testing.T) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
 
+	idempotency.WarnAgain()
 	s := newStage()
 	s.config.RequireKey, s.config.Cache = true, new(idempotency.Cache)
 	t.Setenv("SEAWALL_IDEMPOTENCY_DISABLED", "false")

@@ -120,6 +120,25 @@ func TestReconcileThatPanicsSettlesNothing(t *testing.T) {
 	})
 }
 
+// The record stays that of the reconciler, until its lease is over.
+func TestReconcileThatCannotGiveBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		abandoned(t, s, t.Context())
+		time.Sleep(66 * time.Second)
+		s.config.Reconcile = func(context.Context, idempotency.Abandoned) (any, bool, error) { return nil, false, errBoom }
+		down := storetest.Fault{Err: errors.New("down")}
+		s.Next(storetest.Extend, down, down, down, down)
+		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrUncertain)
+		if got := s.told(); got != "takeover unsaved refusal" {
+			t.Errorf("told %q", got)
+		}
+		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
+		time.Sleep(66 * time.Second)
+		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrUncertain)
+	})
+}
+
 // What a reconciler found out too late counts for nothing.
 func TestReconcileThatLosesTheRecordIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
