@@ -86,13 +86,16 @@ func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool) 
 const begun = 1 << 24 // more than can run at once
 
 func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error) {
+	var hold *scope.Hold
 	if f.streams {
-		hold := new(scope.Hold)
+		hold = new(scope.Hold)
 		ctx = scope.WithHold(ctx, hold)
-		defer hold.Seal()
 	}
 	f.in = in
 	err = f.chain(ctx)
+	if hold != nil {
+		hold.Seal()
+	}
 	calls := f.calls.Load()
 	if calls%begun != 0 || calls == f.began && !refused(err) {
 		f.lost.Store(true)
