@@ -15,6 +15,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -38,7 +39,7 @@ var _ idempotency.Store = (*Store)(nil)
 // New makes a store in the Redis behind client: a [redis.Client], a [redis.ClusterClient], or another
 // [redis.UniversalClient]. A record is a hash with the field names of Powertools for AWS Lambda, and its key is prefix
 // followed by the record's key. Whatever else has such a key, a record of Powertools among it, which is a string, is left
-// alone, and makes for an error.
+// alone, and stands in the way.
 func New(client redis.Scripter, prefix string) *Store {
 	if client == nil {
 		panic("redisstore: New needs a client: make one with redis.NewClient")
@@ -57,12 +58,8 @@ func New(client redis.Scripter, prefix string) *Store {
 // Claim implements [idempotency.Store]. The instants in the record are told by the claimer's clock.
 func (s *Store) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Record, error) {
 	now := c.Now.UnixMilli()
-	reply, err := s.run(ctx, s.claim, c.Key, c.Owner, c.Fingerprint,
-		c.Lease.UnixMilli()-now, c.Expires.UnixMilli()-now, c.Skew.Milliseconds(), c.TakeOver).Slice()
-	if err != nil {
-		return idempotency.Record{}, err
-	}
-	return record(c.Key, now, reply)
+	return record(c.Key, now, s.run(ctx, s.claim, c.Key, c.Owner, c.Fingerprint,
+		c.Lease.UnixMilli()-now, c.Expires.UnixMilli()-now, c.Skew.Milliseconds(), c.TakeOver))
 }
 
 // Complete implements [idempotency.Store].
@@ -73,7 +70,11 @@ func (s *Store) Complete(ctx context.Context, c idempotency.Completion) error {
 
 // Release implements [idempotency.Store].
 func (s *Store) Release(ctx context.Context, key, owner string) error {
-	return s.run(ctx, s.release, key, owner).Err()
+	err := lost(s.run(ctx, s.release, key, owner))
+	if errors.Is(err, idempotency.ErrLost) {
+		return nil
+	}
+	return err
 }
 
 // Extend implements [idempotency.Store].
@@ -84,12 +85,8 @@ func (s *Store) Extend(ctx context.Context, key, owner string, lease time.Time) 
 // Load implements [idempotency.Store]. The instants in the record are told by the clock of this process.
 func (s *Store) Load(ctx context.Context, key string) (idempotency.Record, error) {
 	now := time.Now().UnixMilli()
-	reply, err := s.run(ctx, s.load, key).Slice()
-	if err != nil {
-		return idempotency.Record{}, err
-	}
-	r, err := record(key, now, reply)
-	if err == nil && r.Status == idempotency.Completed && r.Expires.UnixMilli() < now {
+	r, err := record(key, now, s.run(ctx, s.load, key))
+	if r.Status == idempotency.Completed && !r.Expires.IsZero() && r.Expires.UnixMilli() < now {
 		return idempotency.Record{}, nil
 	}
 	return r, err
@@ -108,22 +105,28 @@ func (s *Store) run(ctx context.Context, script *redis.Script, key string, args 
 // lost is the error of a verb that replies whether it was its owner's.
 func lost(reply *redis.Cmd) error {
 	mine, err := reply.Bool()
-	if err == nil && !mine {
+	if err == nil && !mine || foreign(err) {
 		return idempotency.ErrLost
 	}
-	return err
+	return judged(err)
 }
 
 // away is how many milliseconds it is to t. Instants go to the server and come back by how far they are away, for there
 // the clocks agree.
 func away(t time.Time) int64 { return t.UnixMilli() - time.Now().UnixMilli() }
 
-// record reads the reply of a script that was sent at now.
-func record(key string, now int64, reply []any) (idempotency.Record, error) {
-	if len(reply) != replyLen {
-		return idempotency.Record{}, fmt.Errorf("redisstore: a script replied with %d values instead of %d", len(reply), replyLen)
-	}
-	if reply[status] == nil {
+// record reads the reply of a script that was sent at now. What makes no sense is a record with a status that nobody knows,
+// which stands in the way and stays as it is.
+func record(key string, now int64, cmd *redis.Cmd) (idempotency.Record, error) {
+	reply, err := cmd.Slice()
+	switch {
+	case foreign(err):
+		return idempotency.Record{Key: key, Status: "none: it is no hash"}, nil
+	case err != nil:
+		return idempotency.Record{}, judged(err)
+	case len(reply) != replyLen:
+		return idempotency.Record{}, fmt.Errorf("redisstore: a script replied with %d values instead of %d: %w", len(reply), replyLen, idempotency.ErrCorrupt)
+	case reply[exists] == int64(0):
 		return idempotency.Record{}, nil
 	}
 	there, _ := reply[theTime].(int64)
@@ -142,7 +145,13 @@ func record(key string, now int64, reply []any) (idempotency.Record, error) {
 			Failed:   f.text(failed) == "1",
 		},
 	}
-	return r, f.err
+	switch {
+	case f.err != nil:
+		r.Status = idempotency.Status("none: " + f.err.Error())
+	case r.Status == "":
+		r.Status = "none"
+	}
+	return r, nil
 }
 
 // A fieldReader reads fields that may be missing, and keeps the first error.
@@ -162,10 +171,13 @@ func (f *fieldReader) number(field int, unit float64) int64 {
 		return 0
 	}
 	n, err := strconv.ParseFloat(f.text(field), 64)
-	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("redisstore: a record has %.40q where a number has to be", f.text(field))
+	if err == nil && math.Abs(n) < 1e15 { // not so of what is not a number
+		return int64(math.Round(n * unit))
 	}
-	return int64(math.Round(n * unit))
+	if f.err == nil {
+		f.err = fmt.Errorf("%.40q is where a number has to be", f.text(field))
+	}
+	return 0
 }
 
 func (f *fieldReader) instant(field int, unit float64) time.Time {

@@ -228,17 +228,7 @@ func TestOtherValuesAreLeftAlone(t *testing.T) {
 		a := claimOf(newKey(t, client), "A")
 		const other = `{"status":"COMPLETED","expiration":1}`
 		client.Set(t.Context(), prefix+a.Key, other, time.Hour)
-		for verb, err := range map[string]error{
-			"Claim":    second(store.Claim(t.Context(), a)),
-			"Complete": store.Complete(t.Context(), completionOf(a)),
-			"Release":  store.Release(t.Context(), a.Key, "A"),
-			"Extend":   store.Extend(t.Context(), a.Key, "A", a.Lease),
-			"Load":     second(store.Load(t.Context(), a.Key)),
-		} {
-			if err == nil || errors.Is(err, idempotency.ErrLost) || !strings.Contains(err.Error(), "WRONGTYPE") {
-				t.Errorf("%s of a string: %v, want WRONGTYPE", verb, err)
-			}
-		}
+		senseless(t, store, a)
 		if got := client.Get(t.Context(), prefix+a.Key).Val(); got != other {
 			t.Errorf("the string is now %q", got)
 		}
@@ -248,14 +238,138 @@ func TestOtherValuesAreLeftAlone(t *testing.T) {
 		if r, err := store.Claim(t.Context(), a); err != nil || r.Status != "PENDING" || r.Owner != "B" {
 			t.Errorf("Claim of a record with another status: %+v, %v", r, err)
 		}
-		client.HSet(t.Context(), prefix+a.Key, "attempt", "many", "status", "COMPLETED")
-		if r, err := store.Load(t.Context(), a.Key); err == nil {
-			t.Errorf("Load of a record without sense: %+v", r)
-		}
 	})
 }
 
-func second[T any](_ T, err error) error { return err }
+// senseless fails the test unless what lies under a's key stands in the way, and is nobody's to end.
+func senseless(t *testing.T, store idempotency.Store, a idempotency.Claim) {
+	t.Helper()
+	for verb, ask := range map[string]func() (idempotency.Record, error){
+		"Claim": func() (idempotency.Record, error) { return store.Claim(t.Context(), a) },
+		"Load":  func() (idempotency.Record, error) { return store.Load(t.Context(), a.Key) },
+	} {
+		if r, err := ask(); err != nil || !strings.HasPrefix(string(r.Status), "none") || r.Key != a.Key {
+			t.Errorf("%s: %+v, %v; want a status that nobody knows", verb, r, err)
+		}
+	}
+	if err := store.Complete(t.Context(), completionOf(a)); !errors.Is(err, idempotency.ErrLost) {
+		t.Errorf("Complete: %v, want ErrLost", err)
+	}
+	if err := store.Extend(t.Context(), a.Key, a.Owner, a.Lease); !errors.Is(err, idempotency.ErrLost) {
+		t.Errorf("Extend: %v, want ErrLost", err)
+	}
+	if err := store.Release(t.Context(), a.Key, a.Owner); err != nil {
+		t.Errorf("Release: %v", err)
+	}
+}
+
+// A record that could not be read was taken for a store that is down, and with FailOpen the handler ran again.
+func TestRegression_ARecordThatMakesNoSenseIsNoOutage(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		client := clientOf(t, address)
+		store := redisstore.New(client, prefix)
+		for name, spoil := range map[string][]any{
+			"an expiry":            {"status", "COMPLETED", "expiration", "tomorrow"},
+			"an expiry beyond all": {"status", "COMPLETED", "expiration", "-inf"},
+			"an expiry of nothing": {"status", "COMPLETED", "expiration", "nan"},
+			"an attempt":           {"attempt", "many", "expiration", "1"},
+			"a lease":              {"in_progress_expiration", "never", "expiration", "1"},
+			"no status":            {"colour", "red"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				b := claimOf(newKey(t, client), "B")
+				if spoil[0] != "colour" {
+					if _, err := store.Claim(t.Context(), b); err != nil {
+						t.Fatal(err)
+					}
+				}
+				client.HSet(t.Context(), prefix+b.Key, spoil...)
+				before := client.HGetAll(t.Context(), prefix+b.Key).Val()
+				senseless(t, store, claimOf(b.Key, "A"))
+				if after := client.HGetAll(t.Context(), prefix+b.Key).Val(); !maps.Equal(before, after) {
+					t.Errorf("the record was %v, is %v", before, after)
+				}
+				if _, err := store.Claim(t.Context(), b); err != nil {
+					t.Errorf("Claim by its owner: %v", err)
+				}
+			})
+		}
+		refuses(t, client, func(key string) { client.HSet(t.Context(), prefix+key, "expiration", "tomorrow") })
+		refuses(t, client, func(key string) {
+			client.Del(t.Context(), prefix+key)
+			client.Set(t.Context(), prefix+key, "of Powertools", time.Minute)
+		})
+	})
+}
+
+// refuses fails the test unless a call that runs although its store is down is refused after spoil.
+func refuses(t *testing.T, client *redis.Client, spoil func(key string)) {
+	t.Helper()
+	config := idempotency.Config{Store: redisstore.New(client, prefix), Scope: t.Name(), FailOpen: true}
+	name := fmt.Sprint(time.Now().UnixNano())
+	ran, key := 0, ""
+	call := func() error {
+		_, err := idempotency.Do(t.Context(), config, name, func(ctx context.Context) (int, error) {
+			ran++
+			token, _ := idempotency.Token(ctx)
+			key = token.Key
+			return 7, nil
+		})
+		return err
+	}
+	if err := call(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Del(context.Background(), prefix+key) })
+	spoil(key)
+	if err := call(); !errors.Is(err, idempotency.ErrCorrupt) || ran != 1 {
+		t.Errorf("got %v after %d runs, want ErrCorrupt after one", err, ran)
+	}
+}
+
+// What the server says to a client that asks wrongly does not pass by itself. What it says when it is busy or goes down does.
+func TestAnswersThatDoNotPass(t *testing.T) {
+	for answer, passes := range map[string]bool{
+		"LOADING Redis is loading the dataset in memory":                                                 true,
+		"BUSY Redis is busy running a script.":                                                           true,
+		"READONLY You can't write against a read only replica.":                                          true,
+		"CLUSTERDOWN The cluster is down":                                                                true,
+		"MASTERDOWN Link with MASTER is down":                                                            true,
+		"TRYAGAIN Multiple keys request during rehashing of slot":                                        true,
+		"OOM command not allowed when used memory > 'maxmemory'.":                                        true,
+		"MISCONF Errors writing to the AOF file":                                                         true,
+		"NOREPLICAS Not enough good replicas to write.":                                                  true,
+		"ERR max number of clients reached":                                                              true,
+		"ERR Error running script (call to f_1): @user_script:9: -OOM command not allowed":               true,
+		"NOAUTH Authentication required.":                                                                false,
+		"WRONGPASS invalid username-password pair or user is disabled.":                                  false,
+		"NOPERM this user has no permissions to run the 'evalsha' command":                               false,
+		"ERR unknown command 'evalsha'":                                                                  false,
+		"CROSSSLOT Keys in request don't hash to the same slot":                                          false,
+		"ERR Error running script: @user_script:4: Script attempted to access a non local key in a node": false,
+	} {
+		server := miniredis.RunT(t)
+		client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+		store := redisstore.New(client, prefix)
+		a := claimOf("key", "A")
+		server.SetError(answer)
+		_, claim := store.Claim(t.Context(), a)
+		_, load := store.Load(t.Context(), a.Key)
+		for _, err := range []error{
+			claim, load, store.Complete(t.Context(), completionOf(a)), store.Release(t.Context(), a.Key, "A"), store.Extend(t.Context(), a.Key, "A", a.Lease),
+		} {
+			if err == nil || errors.Is(err, idempotency.ErrCorrupt) == passes || errors.Is(err, idempotency.ErrLost) || !strings.Contains(err.Error(), answer) {
+				t.Errorf("%q became %v", answer, err)
+			}
+		}
+		_ = client.Close()
+	}
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer client.Close()
+	if _, err := redisstore.New(client, prefix).Claim(t.Context(), claimOf("key", "A")); err == nil || errors.Is(err, idempotency.ErrCorrupt) {
+		t.Errorf("a server that is down: %v", err)
+	}
+}
 
 // Only the server's clock counts, however far it is from those of the callers.
 func TestTimeIsTheServers(t *testing.T) {

@@ -7,6 +7,7 @@ const fields = `'status', 'owner', 'attempt', 'validation', 'in_progress_expirat
 // The places in a reply.
 const (
 	theTime = iota // of the server, in milliseconds
+	exists         // 1 if there is a record, else 0
 	status
 	owner
 	attempt
@@ -27,12 +28,20 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local status, owner, attempt, lease, expires = unpack(redis.call('HMGET', key,
 	'status', 'owner', 'attempt', 'in_progress_expiration', 'expiration'))
-lease = lease and tonumber(lease)
-expires = expires and math.floor(expires * 1000 + 0.5)
+local exists = status or redis.call('EXISTS', key) == 1
 local mine, running = owner == me, status == 'INPROGRESS'
 
+local garbage = false
+local function number(text)
+	local n = text and tonumber(text)
+	if text and not (n and math.abs(n) < 1e15) then garbage = true end
+	return n
+end
+attempt, lease, expires = number(attempt) or 0, number(lease), number(expires)
+expires = expires and math.floor(expires * 1000 + 0.5)
+
 local function run_until(l, e)
-	lease, expires = l, math.max(l, e)
+	lease, expires = l, math.max(l, e or l)
 	redis.call('HSET', key, 'in_progress_expiration', string.format('%.0f', lease),
 		'expiration', string.format('%.3f', expires / 1000))
 	redis.call('PEXPIREAT', key, string.format('%.0f', expires + 3600000))
@@ -40,6 +49,7 @@ end
 
 local function reply()
 	local r = redis.call('HMGET', key, ` + fields + `)
+	table.insert(r, 1, exists and 1 or 0)
 	table.insert(r, 1, now)
 	return r
 end
@@ -48,15 +58,16 @@ end
 const claimScript = prelude + `
 local validation, until_lease, until_expires, skew = ARGV[2], now + ARGV[3], now + ARGV[4], ARGV[5]
 local take_over = ARGV[6] == '1'
-local free = not status
-	or status == 'COMPLETED' and expires and expires < now
-	or running and take_over and (lease or expires or now) < now - skew
+local free = not exists or not garbage
+	and (status == 'COMPLETED' and expires and expires < now
+	or running and take_over and (lease or expires or now) < now - skew)
 if mine then
-	if running and until_lease > lease then run_until(until_lease, expires) end
+	if running and not garbage and until_lease > (lease or 0) then run_until(until_lease, expires) end
 elseif free then
+	exists = true
 	redis.call('DEL', key)
 	redis.call('HSET', key, 'status', 'INPROGRESS', 'owner', me, 'validation', validation,
-		'attempt', string.format('%.0f', (attempt or 0) + 1))
+		'attempt', string.format('%.0f', attempt + 1))
 	run_until(until_lease, until_expires)
 end
 return reply()
