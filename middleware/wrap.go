@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"reflect"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/seawall-go/seawall/internal/scope"
@@ -26,15 +26,15 @@ func Wrap[In, Out any](h Handler[In, Out], policies ...Policy) Handler[In, Out] 
 	check("Wrap", policies)
 	policies = slices.Clone(policies)
 	streams := mayStream(reflect.TypeFor[Out]())
-	var frames sync.Pool
+	var frames stock[frame[In, Out]]
 	return func(ctx context.Context, in In) (Out, error) {
-		f, _ := frames.Get().(*frame[In, Out])
+		f := frames.get()
 		if f == nil {
 			f = newFrame(h, policies, streams)
 		}
-		out, err := f.invoke(ctx, in)
-		if !f.lost.Load() {
-			frames.Put(f)
+		out, again, err := f.invoke(ctx, in)
+		if again {
+			frames.put(f)
 		}
 		return out, err
 	}
@@ -57,7 +57,8 @@ func WrapErr[In any](h func(ctx context.Context, in In) error, policies ...Polic
 func Call[Out any](ctx context.Context, call func(context.Context) (Out, error), policies ...Policy) (Out, error) {
 	check("Call", policies)
 	h := func(ctx context.Context, _ struct{}) (Out, error) { return call(ctx) }
-	return newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
+	out, _, err := newFrame(h, policies, mayStream(reflect.TypeFor[Out]())).invoke(ctx, struct{}{})
+	return out, err
 }
 
 var errNotAwaited = errors.New("middleware: a policy has returned, and its call is still running or yet to begin")
@@ -69,9 +70,8 @@ type frame[In, Out any] struct {
 	handler Handler[In, Out]
 	chain   func(context.Context) error
 	streams bool
-	calls   atomic.Int64 // how many began, times begun, and how many are running
+	calls   atomic.Int64 // how many began, times begun, and how many are running; negative if the frame is lost
 	began   int64        // of calls, when the invocation before was over
-	lost    atomic.Bool
 	in      In
 	out     Out
 	stream  io.Closer // out, if it is a stream that can be closed
@@ -83,9 +83,14 @@ func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool) 
 	return f
 }
 
-const begun = 1 << 24 // more than can run at once
+const (
+	begun  = 1 << 16 // more than run at once in one invocation
+	lost   = math.MinInt64
+	enough = 1 << 62 // so that counting never looks like being lost
+)
 
-func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error) {
+// invoke makes the invocation, and reports whether there may be another.
+func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, again bool, err error) {
 	var hold *scope.Hold
 	if f.streams {
 		hold = new(scope.Hold)
@@ -98,17 +103,17 @@ func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, err error)
 	}
 	calls := f.calls.Load()
 	if calls%begun != 0 || calls == f.began && !refused(err) {
-		f.lost.Store(true)
+		f.calls.Or(lost)
 		if calls%begun != 0 && err == nil {
 			err = errNotAwaited
 		}
-		return out, err
+		return out, false, err
 	}
 	out = f.out
 	var noIn In
 	var noOut Out
 	f.began, f.in, f.out, f.stream = calls, noIn, noOut, nil
-	return out, err
+	return out, calls < enough, err
 }
 
 // refused reports whether err says that no call was made, and none will be.
@@ -118,11 +123,11 @@ func refused(err error) bool {
 }
 
 func (f *frame[In, Out]) call(ctx context.Context) error {
-	if f.lost.Load() {
+	calls := f.calls.Add(begun + 1)
+	defer f.calls.Add(-1)
+	if calls < 0 {
 		return errNotAwaited
 	}
-	f.calls.Add(begun + 1)
-	defer f.calls.Add(-1)
 	if f.streams {
 		f.discard(ctx)
 	}
