@@ -33,3 +33,6 @@ func (c *clock) at(now time.Time) time.Time {
 		}
 	}
 }
+
+// since is how long after the clock began at is, a time of the clock.
+func (c *clock) since(at time.Time) time.Duration { return at.Sub(c.start) }

@@ -37,7 +37,7 @@ func (e *LimitedError) RetryAfter() time.Duration {
 	if e.limiter == nil {
 		return 0
 	}
-	return max(e.limiter.untilToken(e.limiter.now()), 1)
+	return max(e.limiter.retryAfter(), 1)
 }
 
 // Is reports whether target is [ErrLimited].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -18,6 +19,7 @@ type Limiter struct {
 	clock   *clock
 	bucket  *rate.Limiter
 	refused LimitedError // all refusals are this one
+	next    atomic.Int64 // when a token comes, by the clock; only where nobody waits, and so none is given back
 
 	// The line is of the calls that wait, first come first served. The bucket is in debt by a token for each of them,
 	// so that nobody overtakes. The first in line has sent to turn and sleeps; the others try to send.
@@ -50,7 +52,11 @@ func newLimiter(limit Limit, key string, c *clock) *Limiter {
 // Do does not look at ctx when a token is there: what to do in a context that has ended is for the call to say.
 func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
 	now := time.Now()
-	if at := l.clock.at(now); !l.bucket.AllowN(at, 1) {
+	at := l.clock.at(now)
+	if wait := l.known(at); wait > 0 {
+		return l.refuse(ctx, wait)
+	}
+	if !l.bucket.AllowN(at, 1) {
 		if err := l.wait(ctx, now, at); err != nil {
 			return err
 		}
@@ -58,10 +64,18 @@ func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) erro
 	return call(ctx)
 }
 
+// known is how long after at there is no token, as far as an earlier refusal tells. It spares the bucket, and its lock,
+// the surge of calls that it cannot serve.
+func (l *Limiter) known(at time.Time) time.Duration {
+	return time.Duration(l.next.Load()) - l.clock.since(at)
+}
+
 // wait takes the next token that is not spoken for, when it comes.
 func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 	if l.limit.Wait == 0 {
-		return l.refuse(ctx, at)
+		wait := l.untilToken(at)
+		l.next.Store(int64(l.clock.since(at) + wait))
+		return l.refuse(ctx, wait)
 	}
 	if ctx.Err() != nil {
 		return l.ended(ctx)
@@ -75,7 +89,7 @@ func (l *Limiter) wait(ctx context.Context, now, at time.Time) error {
 		return nil
 	}
 	if delay > longest {
-		return l.refuse(ctx, at)
+		return l.refuse(ctx, delay)
 	}
 
 	select {
@@ -104,15 +118,11 @@ func (l *Limiter) ended(ctx context.Context) error {
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return err
 	}
-	return l.refuse(ctx, l.clock.at(time.Now()))
+	return l.refuse(ctx, l.untilToken(l.now()))
 }
 
-func (l *Limiter) refuse(ctx context.Context, at time.Time) error {
-	if event.Observed(ctx) { // it costs something to say
-		event.Emit(ctx, event.Event{
-			Kind: event.Refusal, Policy: "ratelimit", Name: l.limit.Name, Wait: l.refill(1 - l.bucket.TokensAt(at)), Err: &l.refused,
-		})
-	}
+func (l *Limiter) refuse(ctx context.Context, wait time.Duration) error {
+	event.Emit(ctx, event.Event{Kind: event.Refusal, Policy: "ratelimit", Name: l.limit.Name, Wait: wait, Err: &l.refused})
 	return &l.refused
 }
 
@@ -167,6 +177,15 @@ func (l *Limiter) giveBack(at time.Time) {
 // before takes the time between for new, and fills twice.
 func (l *Limiter) now() time.Time {
 	return l.clock.at(time.Now())
+}
+
+// retryAfter is how long from now the bucket lets a call through.
+func (l *Limiter) retryAfter() time.Duration {
+	at := l.now()
+	if wait := l.known(at); wait > 0 {
+		return wait
+	}
+	return l.untilToken(at)
 }
 
 // untilToken is how long after at the bucket lets a call through. It asks the bucket, whose floating-point sums may
