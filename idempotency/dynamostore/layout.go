@@ -137,7 +137,7 @@ func (l layout) count(updated map[string]types.AttributeValue) (int64, error) {
 	d := decoder{item: updated}
 	n := d.integer(l.names.Attempt)
 	if n == 0 {
-		return 0, fmt.Errorf("dynamostore: the answer to a claim has no %q", l.names.Attempt)
+		return 0, fmt.Errorf("dynamostore: the answer to a claim has no %q: %w", l.names.Attempt, idempotency.ErrCorrupt)
 	}
 	return n, nil
 }

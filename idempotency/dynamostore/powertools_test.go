@@ -56,6 +56,8 @@ func TestRecordsOfPowertools(t *testing.T) {
 		{"in progress without a lease", map[string]types.AttributeValue{
 			"status": str("INPROGRESS"), "expiration": num(now + 60),
 		}, "in progress"},
+		{"in progress without an end", map[string]types.AttributeValue{"status": str("INPROGRESS")}, "in progress"},
+		{"completed without an end", map[string]types.AttributeValue{"status": str("COMPLETED"), "data": str("0")}, "0"},
 		{"in progress without a lease, expired", map[string]types.AttributeValue{
 			"status": str("INPROGRESS"), "expiration": num(now - 6),
 		}, "free"},

@@ -90,11 +90,8 @@ func (s *Store) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Rec
 		}
 		read = false
 	}
-	return idempotency.Record{}, errUnsettled
+	return idempotency.Record{}, nil // it changes hands each time one looks
 }
-
-// errUnsettled is the error of a claim that found the key taken each time, and nobody who had it.
-var errUnsettled = errors.New("dynamostore: the key changes hands too fast")
 
 // free reports whether r makes way for c, as the condition of take does.
 func free(r idempotency.Record, c idempotency.Claim) bool {
@@ -104,14 +101,17 @@ func free(r idempotency.Record, c idempotency.Claim) bool {
 	case r.Owner == c.Owner:
 		return false
 	case r.Status == idempotency.Completed:
-		return r.Expires.Before(milli(c.Now))
+		return over(r.Expires, c.Now)
 	case r.Status != idempotency.InProgress || !c.TakeOver:
 		return false
 	case r.Lease.IsZero():
-		return r.Expires.Before(milli(c.Now.Add(-c.Skew)))
+		return over(r.Expires, c.Now.Add(-c.Skew))
 	}
-	return r.Lease.Before(milli(c.Now.Add(-c.Skew)))
+	return over(r.Lease, c.Now.Add(-c.Skew))
 }
+
+// over reports whether an instant that a record names, if it names it, is before now.
+func over(t, now time.Time) bool { return !t.IsZero() && t.Before(milli(now)) }
 
 // take writes c's record if the key is free, and returns the record that is there then.
 func (s *Store) take(ctx context.Context, c idempotency.Claim) (idempotency.Record, error) {
@@ -164,9 +164,10 @@ func (s *Store) take(ctx context.Context, c idempotency.Claim) (idempotency.Reco
 	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return s.old(ctx, c.Key, refused.Item)
 	}
-	if err == nil {
-		r.Attempt, err = s.count(out.Attributes)
+	if err != nil {
+		return idempotency.Record{}, s.judged(err)
 	}
+	r.Attempt, err = s.count(out.Attributes)
 	return r, err
 }
 
@@ -195,7 +196,7 @@ func (s *Store) read(ctx context.Context, key string) (idempotency.Record, error
 		ConsistentRead: new(true),
 	}, patiently)
 	if err != nil || out.Item == nil {
-		return idempotency.Record{}, err
+		return idempotency.Record{}, s.judged(err)
 	}
 	return s.decode(key, out.Item), nil
 }
@@ -221,7 +222,7 @@ func (s *Store) Complete(ctx context.Context, c idempotency.Completion) error {
 	if err == nil {
 		s.done.add(c.Key, c.Expires)
 	}
-	return err
+	return s.judged(err)
 }
 
 // completion is the write that completes a record.
@@ -273,7 +274,7 @@ func (s *Store) Release(ctx context.Context, key, owner string) error {
 	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused {
 		return nil
 	}
-	return err
+	return s.judged(err)
 }
 
 // Extend implements [idempotency.Store]. It is one write, and a second one if the record would expire before its lease.
@@ -311,13 +312,13 @@ func (s *Store) extend(ctx context.Context, key, owner string, lease time.Time, 
 	if _, refused := errors.AsType[*types.ConditionalCheckFailedException](err); refused {
 		return idempotency.ErrLost
 	}
-	return err
+	return s.judged(err)
 }
 
 // Load implements [idempotency.Store]. It is a strong read.
 func (s *Store) Load(ctx context.Context, key string) (idempotency.Record, error) {
 	r, err := s.read(ctx, key)
-	if r.Status == idempotency.Completed && r.Expires.Before(time.Now()) {
+	if r.Status == idempotency.Completed && over(r.Expires, time.Now()) {
 		return idempotency.Record{}, err
 	}
 	return r, err

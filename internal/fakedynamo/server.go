@@ -206,6 +206,8 @@ func failed(f *failure) answer {
 		service = "com.amazon.coral.service#"
 	case Internal:
 		status = http.StatusInternalServerError
+	case "ServiceUnavailable":
+		status = http.StatusServiceUnavailable
 	}
 	text, err := encode(struct {
 		Type    string   `json:"__type"`
