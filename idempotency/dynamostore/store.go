@@ -47,7 +47,7 @@ type Store struct {
 	client  Client
 	table   string
 	done    memory
-	settled sync.Map // by run: whether a transaction has completed the record, or is under way, while the handler runs
+	running sync.Map // by run: its transactions
 }
 
 // New returns a Store in table. The table is not touched before the first call.
@@ -279,12 +279,26 @@ func (s *Store) Release(ctx context.Context, key, owner string) error {
 
 // Extend implements [idempotency.Store]. It is one write, and a second one if the record would expire before its lease.
 func (s *Store) Extend(ctx context.Context, key, owner string, lease time.Time) error {
+	tx, transacts := s.running.Load(run{key, owner})
+	if transacts && tx.(*transactions).isCompleted() {
+		return nil
+	}
 	err := s.extend(ctx, key, owner, milli(lease), false)
 	if errors.Is(err, idempotency.ErrLost) {
 		err = s.extend(ctx, key, owner, milli(lease), true)
 	}
-	if _, settled := s.settled.Load(run{key, owner}); settled && errors.Is(err, idempotency.ErrLost) {
-		return nil // it is for CompleteTx to say whether the record is lost
+	if transacts && errors.Is(err, idempotency.ErrLost) {
+		return s.lost(ctx, run{key, owner})
+	}
+	return err
+}
+
+// lost is the error for a run that is not in progress, which is none if its transaction has completed it.
+func (s *Store) lost(ctx context.Context, of run) error {
+	r, err := s.read(ctx, of.key)
+	if err == nil && (r.Owner != of.owner || r.Status != idempotency.Completed) {
+		s.running.Delete(of)
+		err = idempotency.ErrLost
 	}
 	return err
 }

@@ -22,7 +22,8 @@ import (
 // handler returns that error. If it is a *types.TransactionCanceledException, its reasons are those of writes, in their
 // order and with one more at the end, and again nothing was written; the handler may go on. With any other error it is
 // not known whether the transaction went through: calling again with the same writes and result finds out, and does it
-// if it did not.
+// if it did not. One call of the handler has one transaction: once it went through, another one is an error, and writes
+// nothing.
 //
 // A call that runs unprotected, as when idempotency is disabled, has no record to complete: there, and in a context of
 // no call at all, the writes are made alone.
@@ -38,21 +39,21 @@ func (s *Store) CompleteTx(ctx context.Context, result any, writes ...types.Tran
 	if err != nil {
 		return err
 	}
-	s.settled.Store(run{c.Key, c.Owner}, false)
-	if err := s.transact(ctx, c, writes, new(requestToken(c.Owner))); err != nil {
-		s.settled.Delete(run{c.Key, c.Owner})
+	r, id := run{c.Key, c.Owner}, sumOf(c.Result, writes)
+	tx := s.transactions(r)
+	c, done, err := tx.begin(id, c)
+	if done || err != nil {
 		return err
 	}
-	s.settled.Store(run{c.Key, c.Owner}, true)
-	s.done.add(c.Key, c.Expires)
-	return nil
+	err = s.transact(ctx, tx, id, c, writes, new(requestToken(c.Owner)))
+	if errors.Is(err, idempotency.ErrLost) || tx.ended(id, err) {
+		s.running.CompareAndDelete(r, tx)
+	}
+	if err == nil {
+		s.done.add(c.Key, c.Expires)
+	}
+	return err
 }
-
-type run struct{ key, owner string }
-
-// settle forgets that a transaction has completed the record of r, whose handler has returned now. It reports whether one
-// had: then there is nothing left to be written.
-func (s *Store) settle(r run) bool { return s.settled.CompareAndDelete(r, true) }
 
 // requestToken makes one transaction of all that an owner sends.
 func requestToken(owner string) string {
@@ -63,7 +64,7 @@ func requestToken(owner string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func (s *Store) transact(ctx context.Context, c idempotency.Completion, writes []types.TransactWriteItem, token *string) error {
+func (s *Store) transact(ctx context.Context, tx *transactions, id sum, c idempotency.Completion, writes []types.TransactWriteItem, token *string) error {
 	e := s.completion(c)
 	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		TransactItems: append(slices.Clip(writes), types.TransactWriteItem{Update: &types.Update{
@@ -98,10 +99,11 @@ func (s *Store) transact(ctx context.Context, c idempotency.Completion, writes [
 		return problem
 	case r.Owner != c.Owner:
 		return idempotency.ErrLost
-	case r.Status == idempotency.Completed && r.Result.Failed == c.Result.Failed && bytes.Equal(r.Result.Data, c.Result.Data):
-		return nil // by this transaction, whose reply was lost
+	case r.Status == idempotency.Completed:
+		same := r.Result.Failed == c.Result.Failed && bytes.Equal(r.Result.Data, c.Result.Data)
+		return tx.attribute(id, same && !isOther)
 	case r.Status == idempotency.InProgress && token != nil:
-		return s.transact(ctx, c, writes, nil) // the token is that of one that was cancelled
+		return s.transact(ctx, tx, id, c, writes, nil) // the token is that of one that was cancelled
 	}
 	return err
 }

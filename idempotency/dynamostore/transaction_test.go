@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,6 +209,135 @@ func TestRegression_ATransactionWhoseReplyIsLostChargesOnce(t *testing.T) {
 			l.paid(1)
 			l.charged(1)
 		})
+	})
+}
+
+// Each of two transactions reported success, and the writes of the second were dropped.
+func TestRegression_ASecondTransactionIsAnError(t *testing.T) {
+	second := func(l *till, err error) {
+		l.Helper()
+		if err == nil || errors.Is(err, idempotency.ErrLost) || !strings.Contains(err.Error(), "put all writes into one") {
+			l.Errorf("the second transaction: %v, want to hear that there can be one", err)
+		}
+		if raw(l, l.c, "receipt") != nil {
+			l.Error("the receipt was written")
+		}
+	}
+	lost := fakedynamo.Fault{DropReply: true}
+	for name, twice := range map[string]func(l *till, ctx context.Context) error{
+		"with other writes": func(l *till, ctx context.Context) error {
+			if err := l.store.CompleteTx(ctx, "charged", charge); err != nil {
+				return err
+			}
+			before := l.fake.Calls("TransactWriteItems")
+			second(l, l.store.CompleteTx(ctx, "charged", receipt(nil)))
+			if got := l.fake.Calls("TransactWriteItems") - before; got != 0 {
+				l.Errorf("%d requests, want none: it is known", got)
+			}
+			return l.store.CompleteTx(ctx, "charged", charge) // the first one, again
+		},
+		"with other writes, after a lost reply": func(l *till, ctx context.Context) error {
+			l.fake.Fail("TransactWriteItems", lost, lost, lost)
+			if err := l.store.CompleteTx(ctx, "charged", charge); err == nil {
+				l.Error("the reply was not lost")
+			}
+			second(l, l.store.CompleteTx(ctx, "charged", receipt(nil)))
+			return nil
+		},
+		"with other writes, long after a lost reply": func(l *till, ctx context.Context) error {
+			l.fake.Fail("TransactWriteItems", lost, lost, lost)
+			if err := l.store.CompleteTx(ctx, "charged", charge); err == nil {
+				l.Error("the reply was not lost")
+			}
+			time.Sleep(11 * time.Minute)
+			second(l, l.store.CompleteTx(ctx, "charged", receipt(nil)))
+			return nil
+		},
+		"with no writes": func(l *till, ctx context.Context) error {
+			if err := l.store.CompleteTx(ctx, "charged", charge); err != nil {
+				return err
+			}
+			second(l, l.store.CompleteTx(ctx, "charged"))
+			return nil
+		},
+		"with writes of the same names and other values": func(l *till, ctx context.Context) error {
+			values := map[string]types.AttributeValue{":one": num(1)}
+			again := types.TransactWriteItem{Update: &types.Update{
+				TableName: charge.Update.TableName, Key: charge.Update.Key, UpdateExpression: charge.Update.UpdateExpression,
+				ExpressionAttributeValues: values,
+			}}
+			if err := l.store.CompleteTx(ctx, "charged", again); err != nil {
+				return err
+			}
+			values[":one"] = num(2) // in place
+			second(l, l.store.CompleteTx(ctx, "charged", again))
+			values[":one"] = str("1")
+			second(l, l.store.CompleteTx(ctx, "charged", again))
+			return nil
+		},
+		"at once": func(l *till, ctx context.Context) error {
+			errs := make(chan error, 2)
+			l.fake.Fail("TransactWriteItems", fakedynamo.Fault{Delay: time.Second}, fakedynamo.Fault{Delay: time.Second})
+			for range 2 {
+				go func() { errs <- l.store.CompleteTx(ctx, "charged", charge) }()
+			}
+			for range 2 {
+				if err := <-errs; err != nil {
+					l.Errorf("one of two that are the same: %v", err)
+				}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tills(t, func(l *till) {
+				l.once.Lease = time.Hour
+				l.tx = func(ctx context.Context) error { return twice(l, ctx) }
+				l.paid(1)
+				l.paid(1)
+				l.charged(1)
+			})
+		})
+	}
+}
+
+// A reply is lost, and then others take the key over: what is not known to have gone through is no reason not to say so.
+func TestRegression_ALossAfterATransactionThatIsNotKnown(t *testing.T) {
+	tills(t, func(l *till) {
+		l.fake.Fail("TransactWriteItems", fakedynamo.Fault{DropRequest: true}, fakedynamo.Fault{DropRequest: true}, fakedynamo.Fault{DropRequest: true})
+		l.tx = func(ctx context.Context) error {
+			if err := l.store.CompleteTx(ctx, "charged", charge); err == nil {
+				l.Error("the request was not lost")
+			}
+			token, _ := idempotency.Token(ctx)
+			b := ask(token.Key, "B")
+			b.Now = b.Now.Add(time.Hour)
+			win(l, l.store, b)
+			time.Sleep(time.Hour)
+			return context.Cause(ctx)
+		}
+		if _, err := l.pay(); !errors.Is(err, idempotency.ErrLost) {
+			l.Errorf("got %v, want ErrLost", err)
+		}
+		l.charged(0)
+	})
+}
+
+// The transaction went through and its reply did not: the record is completed by its own run, and not lost.
+func TestRegression_ALeaseAfterALostReplyIsNotLost(t *testing.T) {
+	tills(t, func(l *till) {
+		lost := fakedynamo.Fault{DropReply: true}
+		l.fake.Fail("TransactWriteItems", lost, lost, lost)
+		l.tx = func(ctx context.Context) error {
+			if err := l.store.CompleteTx(ctx, "charged", charge); err == nil {
+				l.Error("the reply was not lost")
+			}
+			time.Sleep(10 * time.Minute)
+			return context.Cause(ctx)
+		}
+		l.paid(1)
+		l.paid(1)
+		l.charged(1)
 	})
 }
 
