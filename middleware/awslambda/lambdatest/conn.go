@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -59,6 +60,9 @@ func (c *conn) serve() {
 // answer takes a request, whose body is still to be read from r, and answers it; but the one for an event is answered
 // by environment.hand, when there is one.
 func (c *conn) answer(req *http.Request, r *bufio.Reader) error {
+	if call, ok := strings.CutPrefix(req.URL.Path, "/2020-01-01/extension/"); ok {
+		return c.extension(req, call)
+	}
 	call, id := req.Method+" "+strings.TrimPrefix(req.URL.Path, "/2018-06-01/runtime/"), ""
 	if part := strings.Split(call, "/"); len(part) == 3 && part[0] == "POST invocation" {
 		call, id = part[2], part[1]
@@ -94,6 +98,41 @@ func (c *conn) answer(req *http.Request, r *bufio.Reader) error {
 		}
 	}
 	return c.respond(status, http.Header{}, []byte("{}"))
+}
+
+// extension answers a request of an extension in the process. There are no events for it: a request for one is not
+// answered.
+func (c *conn) extension(req *http.Request, call string) error {
+	var asked struct {
+		Events []string `json:"events"`
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return err
+	}
+	refuse := func(status int, why string) error {
+		refusal, _ := json.Marshal(Error{Type: "Extension.Refused", Message: why})
+		return c.respond(status, http.Header{}, refusal)
+	}
+	switch req.Method + " " + call {
+	case "POST register":
+		switch {
+		case req.Header.Get("Lambda-Extension-Name") == "":
+			return refuse(http.StatusBadRequest, "the header Lambda-Extension-Name is missing")
+		case json.Unmarshal(body, &asked) != nil:
+			return refuse(http.StatusBadRequest, "the body is not JSON")
+		case len(asked.Events) > 0:
+			return refuse(http.StatusForbidden, "lambdatest has no events for extensions")
+		}
+		about, _ := json.Marshal(map[string]string{"functionName": c.env.f.name, "functionVersion": "$LATEST"})
+		return c.respond(http.StatusOK, http.Header{"Lambda-Extension-Identifier": {c.env.register()}}, about)
+	case "GET event/next":
+		if !c.env.registered(req.Header.Get("Lambda-Extension-Identifier")) {
+			return refuse(http.StatusForbidden, "the header Lambda-Extension-Identifier is nobody's")
+		}
+		return nil
+	}
+	return refuse(http.StatusNotFound, call+" is not there")
 }
 
 // response reads a response chunk by chunk; one that is sent with its length is one chunk.

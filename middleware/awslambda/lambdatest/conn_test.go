@@ -3,7 +3,10 @@ package lambdatest
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"net/http/httputil"
 	"strings"
 	"testing"
@@ -39,6 +42,42 @@ func FuzzReadChunks(f *testing.F) {
 			t.Errorf("readChunks = %q, net/http reads %q", got, want)
 		}
 	})
+}
+
+func TestExtension(t *testing.T) {
+	f := New("extended", Config{})
+	e := newEnvironment(f, 1)
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go (&conn{ours, e}).serve()
+	answers := bufio.NewReader(theirs)
+	for _, tt := range []struct {
+		call, name, id, body string
+		want                 int
+	}{
+		{"POST register", "", "", `{"events":[]}`, 400},
+		{"POST register", "mine", "", `events`, 400},
+		{"POST register", "mine", "", `{"events":["INVOKE"]}`, 403},
+		{"POST register", "mine", "", `{"events":[]}`, 200},
+		{"GET event/next", "mine", "", ``, 403},
+		{"GET event/next", "mine", "other", ``, 403},
+		{"POST init/error", "mine", "", ``, 404},
+	} {
+		method, path, _ := strings.Cut(tt.call, " ")
+		r, _ := http.NewRequest(method, "http://lambda/2020-01-01/extension/"+path, strings.NewReader(tt.body))
+		r.Header.Set("Lambda-Extension-Name", tt.name)
+		r.Header.Set("Lambda-Extension-Identifier", tt.id)
+		go r.Write(theirs)
+		response, err := http.ReadResponse(answers, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		id := response.Header.Get("Lambda-Extension-Identifier")
+		if response.StatusCode != tt.want || !json.Valid(body) || (id != "") != (tt.want == 200) || id != "" && !e.registered(id) {
+			t.Errorf("%+v: %s, identifier %q, %s", tt, response.Status, id, body)
+		}
+	}
 }
 
 func TestParseError(t *testing.T) {

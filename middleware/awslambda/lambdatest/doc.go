@@ -20,7 +20,7 @@
 //	}
 //
 // The package is for tests and for programs that want to show a function at work; it is not a server for production.
-// It has no extensions, no payload limits and no throttling, and it keeps every response in memory. Processes run with
+// Extensions are those within the function, and no events are sent to them. It has no payload limits and no throttling, and it keeps every response in memory. Processes run with
 // the rights and the environment of their parent, but on Unix in process groups of their own, so that an interrupt from
 // the keyboard does not reach them. On Linux the kernel kills a process whose parent is killed; elsewhere it ends when it
 // looks for its next event, and everywhere what it has started itself may then go on.

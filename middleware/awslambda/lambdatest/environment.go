@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,7 +28,9 @@ type environment struct {
 	used     bool                   // it got an event
 	frozen   bool                   // it is stopped
 	late     bool                   // it did not ask in time
+	ending   bool                   // it was told to end, and is killed if it does not
 	initErr  *Error                 // what it reported instead
+	exts     map[string]bool        // extensions that are part of it, by identifier
 	inflight map[string]*invocation // by request id
 	conns    map[*conn]bool
 }
@@ -39,6 +42,7 @@ func newEnvironment(f *Function, number int) *environment {
 		output:   output{to: f.log},
 		coming:   f.config.Concurrency,
 		inflight: map[string]*invocation{},
+		exts:     map[string]bool{},
 		conns:    map[*conn]bool{},
 	}
 }
@@ -138,6 +142,56 @@ func (e *environment) kill() {
 	}
 }
 
+// grace is how long a process with an extension has for its end, as Lambda has it for internal ones.
+const grace = 500 * time.Millisecond
+
+// terminate has the process end, which is told beforehand if it has an extension; exit follows. f.mu is held.
+func (e *environment) terminate() {
+	if len(e.exts) == 0 || e.cmd == nil {
+		e.kill()
+		return
+	}
+	if e.ending {
+		return
+	}
+	e.ending = true
+	e.thaw()
+	if e.cmd.Process.Signal(syscall.SIGTERM) != nil { // it is gone, or has never heard of signals
+		e.kill()
+	}
+	cmd := e.cmd
+	time.AfterFunc(grace, func() {
+		e.f.mu.Lock()
+		defer e.f.mu.Unlock()
+		if e.f.envs[e] {
+			kill(cmd)
+		}
+	})
+}
+
+func (e *environment) thaw() {
+	if e.frozen {
+		e.frozen = false
+		thaw(e.cmd)
+	}
+}
+
+// register takes an extension that runs in the process, and returns its identifier.
+func (e *environment) register() string {
+	id := uuid()
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	e.exts[id] = true
+	return id
+}
+
+// registered reports whether id is an extension's.
+func (e *environment) registered(id string) bool {
+	e.f.mu.Lock()
+	defer e.f.mu.Unlock()
+	return e.exts[id]
+}
+
 // tooLate ends a process that has not asked for an event in time.
 func (e *environment) tooLate() {
 	e.f.mu.Lock()
@@ -159,10 +213,7 @@ func (e *environment) hand(c *conn, inv *invocation) {
 	inv.result.PID, inv.result.Environment, inv.result.Cold = e.cmd.Process.Pid, e.number, !e.used
 	e.used = true
 	e.inflight[inv.ID] = inv
-	if e.frozen {
-		e.frozen = false
-		thaw(e.cmd)
-	}
+	e.thaw()
 	e.f.wg.Go(func() {
 		c.respond(http.StatusOK, inv.header(), inv.Payload) //nolint:errcheck // the process that hung up will exit
 	})
@@ -173,6 +224,9 @@ func (e *environment) hand(c *conn, inv *invocation) {
 func (e *environment) next(c *conn) {
 	e.f.mu.Lock()
 	defer e.f.mu.Unlock()
+	if e.ending {
+		return
+	}
 	e.ready, e.coming = true, max(e.coming-1, 0)
 	if e.f.config.Concurrency == 1 {
 		for _, inv := range e.inflight {
@@ -228,7 +282,7 @@ func (e *environment) timeout(inv *invocation) {
 		inv.fail(TimedOut, "Task timed out after %.2f seconds", e.f.config.Timeout.Seconds())
 	}
 	if e.f.config.Concurrency == 1 {
-		e.kill()
+		e.terminate()
 		return
 	}
 	e.settle(inv) // it stays in flight: its answer is still to come

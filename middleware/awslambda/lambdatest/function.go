@@ -135,7 +135,8 @@ func (f *Function) underWay(id string) bool {
 }
 
 // Close kills the function's processes, on Unix with all that they started, unless that has left their process group,
-// and waits until they are gone. It may be called twice, and always returns nil.
+// and waits until they are gone. A process with an extension, such as lambda.WithEnableSIGTERM registers, gets a SIGTERM
+// half a second before, as at its timeout. Close may be called twice, and always returns nil.
 func (f *Function) Close() error {
 	f.mu.Lock()
 	f.closed = true
@@ -145,7 +146,7 @@ func (f *Function) Close() error {
 	}
 	f.queue = nil
 	for e := range f.envs {
-		e.kill()
+		e.terminate()
 	}
 	f.mu.Unlock()
 	f.wg.Wait()

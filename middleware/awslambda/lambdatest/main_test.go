@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 	lambdatest.Serve("parent of a deaf one", func() {
 		parent("act", `"tell"`, lambdatest.Config{Command: deaf, Timeout: time.Hour, Log: os.Stdout})
 	})
+	lambdatest.Serve("farewell", func() {
+		lambda.StartWithOptions(act, lambda.WithEnableSIGTERM(func() { fmt.Println("farewell") }))
+	})
+	lambdatest.Serve("mortal", func() { lambda.StartWithOptions(act, lambda.WithEnableSIGTERM()) })
 	lambdatest.Serve("stuck", func() { select {} })
 	lambdatest.Serve("stillborn", func() {
 		fmt.Println("no database")
