@@ -3,13 +3,10 @@ package httpkey
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
+	"os"
 
 	"github.com/seawall-go/seawall/idempotency"
 	"github.com/seawall-go/seawall/internal/event"
@@ -47,42 +44,6 @@ func (c *call) key() (string, error) {
 	return idempotency.Join(tenant, key), nil
 }
 
-// fingerprint is what the request must have in common with others that have its key.
-func (c *call) fingerprint() (string, error) {
-	if err := c.readBody(); err != nil {
-		return "", err
-	}
-	r := c.request
-	sum := sha256.New()
-	add := func(part []byte) {
-		sum.Write(strconv.AppendInt(nil, int64(len(part)), 10))
-		sum.Write([]byte{':'})
-		sum.Write(part)
-	}
-	add([]byte(r.Method))
-	add([]byte(r.URL.Path))
-	if c.op.Fingerprint != nil {
-		own, err := c.op.Fingerprint(c.again(r.Context()), c.body)
-		if err != nil {
-			return "", err
-		}
-		add([]byte(own))
-	} else {
-		add([]byte(query(r.URL)))
-		add(c.body)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// query is that of u in an order of its own, if it can be read.
-func query(u *url.URL) string {
-	values, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return u.RawQuery
-	}
-	return values.Encode()
-}
-
 // readBody reads the body of the request, so that it can be had anew.
 func (c *call) readBody() error {
 	r := c.request
@@ -94,10 +55,12 @@ func (c *call) readBody() error {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, r.Body, c.op.MaxRequest))
 	_ = r.Body.Close()
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+	switch {
+	case is[*http.MaxBytesError](err):
 		return status(http.StatusRequestEntityTooLarge)
-	}
-	if err != nil {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return status(http.StatusRequestTimeout)
+	case err != nil:
 		return status(http.StatusBadRequest)
 	}
 	c.body, c.read = body, true
@@ -128,7 +91,7 @@ var errNotFinal = errors.New("httpkey: the response asks to come back")
 // leaves is what the engine is told of a response.
 func (c *call) leaves(r Response) (Response, error) {
 	c.done = true
-	if !c.op.Keep(r.Status) {
+	if r.answers() && !c.op.Keep(r.Status) {
 		return Response{}, errNotFinal
 	}
 	if int64(len(r.Body)) > c.op.MaxResponse {

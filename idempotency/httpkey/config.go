@@ -30,24 +30,30 @@ type Config struct {
 	Tenant func(r *http.Request) string
 
 	// Methods are those of the requests that are made once; all others pass. How they are spelled, in capitals or not,
-	// does not matter. Nil means POST and PATCH. GET, HEAD, OPTIONS and TRACE cannot be among them.
+	// does not matter. None means POST and PATCH. GET, HEAD, OPTIONS and TRACE cannot be among them.
 	Methods []string
 
 	// Fingerprint says what requests with one key must have in common besides method and path; where it differs they are
-	// refused with 422. body is all of the body, and belongs to the request. Nil means the query, in any order, and the
-	// body, byte by byte; host and header do not count. Clients that write JSON differently each time are met with
+	// refused with 422. body is all of the body, and belongs to the request. Nil means the host, the query, in any order,
+	// and the body, byte by byte. The rest of the header does not count, as much on the way may change it. Clients that
+	// write JSON differently each time are met with
 	//
-	//	func(_ *http.Request, body []byte) (string, error) { return idempotency.Payload(json.RawMessage(body)) }
+	//	func(r *http.Request, body []byte) (string, error) {
+	//		payload, err := idempotency.Payload(json.RawMessage(body))
+	//		return idempotency.Join(r.Host, r.URL.RawQuery, payload), err
+	//	}
+	//
+	// and a service that has several hosts, with one that leaves the host out.
 	Fingerprint func(r *http.Request, body []byte) (string, error)
 
 	// Keep says which responses are kept, by their status. For all others the handler runs again the next time. Nil means
 	// those below 500, without 401, 408, 425 and 429.
 	Keep func(status int) bool
 
-	// Headers are fields of a response that are kept besides the usual: Allow, Cache-Control, Content-Disposition,
-	// Content-Encoding, Content-Language, Content-Location, Content-Type, ETag, Last-Modified, Link, Location, Retry-After
-	// and Vary. Several lines of one become one, joined by commas. Set-Cookie, Authorization, Date and those that are about
-	// the connection cannot be kept.
+	// Headers are fields of a response that are kept besides the usual: Allow, Cache-Control, Content-Digest,
+	// Content-Disposition, Content-Encoding, Content-Language, Content-Location, Content-Security-Policy, Content-Type, ETag,
+	// Last-Modified, Link, Location, Repr-Digest, Retry-After, Vary and X-Content-Type-Options. Several lines of one become
+	// one, joined by commas. Set-Cookie, Authorization, Date and those that are about the connection cannot be kept.
 	Headers []string
 
 	// Allow is asked before a replay whether the sender of r may have it, for instance because a permission was withdrawn
@@ -82,7 +88,7 @@ func newOperation(caller string, c Config) *operation {
 		fail("MaxRequest %d, MaxResponse %d: want bytes, or 0 for 1 MiB", c.MaxRequest, c.MaxResponse)
 	}
 	op := &operation{Config: c, methods: make(map[string]bool), fields: make(map[string]bool)}
-	if c.Methods == nil {
+	if len(c.Methods) == 0 {
 		op.Methods = []string{http.MethodPost, http.MethodPatch}
 	}
 	for _, m := range op.Methods {
@@ -106,13 +112,27 @@ func newOperation(caller string, c Config) *operation {
 	op.MaxResponse = or(c.MaxResponse, defaultMax)
 	op.Once.TTL = or(c.Once.TTL, defaultTTL)
 	op.Once.Fingerprint = func(in any) (string, error) { return in.(*call).fingerprint() }
-	if reconcile := c.Once.Reconcile; reconcile != nil {
-		op.Once.Reconcile = func(ctx context.Context, run idempotency.Abandoned) (any, bool, error) {
-			run.In = run.In.(*call).arg(ctx)
-			return reconcile(ctx, run)
-		}
+	if c.Once.Reconcile != nil {
+		op.Once.Reconcile = op.reconcile(c.Once.Reconcile)
 	}
 	return op
+}
+
+// reconcile is ask, told about the request, if what it returns is a response.
+func (op *operation) reconcile(ask func(ctx context.Context, run idempotency.Abandoned) (any, bool, error)) func(context.Context, idempotency.Abandoned) (any, bool, error) {
+	return func(ctx context.Context, run idempotency.Abandoned) (any, bool, error) {
+		run.In = run.In.(*call).arg(ctx)
+		result, done, err := ask(ctx, run)
+		if !done || err != nil {
+			return nil, false, err
+		}
+		r, ok := result.(Response)
+		if !ok {
+			return nil, false, fmt.Errorf("httpkey: Reconcile returned a %T, want a Response", result)
+		}
+		r.Header = op.kept(r.Header)
+		return r, true, r.check()
+	}
 }
 
 func or[N int64 | time.Duration](n, otherwise N) N {
@@ -136,8 +156,9 @@ func final(status int) bool {
 
 func keptFields() []string {
 	return []string{
-		"Allow", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Location",
-		"Content-Type", "Etag", "Last-Modified", "Link", "Location", "Retry-After", "Vary",
+		"Allow", "Cache-Control", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
+		"Content-Location", "Content-Security-Policy", "Content-Type", "Etag", "Last-Modified", "Link", "Location",
+		"Repr-Digest", "Retry-After", "Vary", "X-Content-Type-Options",
 	}
 }
 

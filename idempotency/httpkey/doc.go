@@ -18,10 +18,11 @@
 //
 //	400  the key is missing where one is required, or malformed
 //	403  the request has no tenant, or Config.Allow forbids the replay
+//	408  the body of the request did not come in time
 //	409  the first request is still running: Retry-After says when to ask again
 //	409  without Retry-After: it is done but its response was not kept, or it is uncertain what it did
 //	413  the request is longer than Config.MaxRequest
-//	422  the key was used before, for another method, path, query or body
+//	422  the key was used before, for another method, host, path, query or body
 //	500  the record makes no sense: something else wrote it
 //	503  the store fails
 //	504  the handler has given up because its time is over
@@ -32,9 +33,9 @@
 // it asks the client to come back, with 401, 408, 425, 429 or 500 and above, it is not: the next request runs. The same
 // goes for a handler that panics, or gives up without a word because its time is over. Config.Keep changes the rule.
 //
-// A response is never replayed in part. When the handler flushes or hijacks, writes more than Config.MaxResponse, or less
-// than the Content-Length that it has announced, the record says that the request is done and its response not kept.
-// Informational responses (1xx) and trailers are not kept at all.
+// A response is never replayed in part. When the handler flushes, hijacks or switches protocols, writes more than
+// Config.MaxResponse, or less than the Content-Length that it has announced, the record says that the request is done and
+// its response not kept. Informational responses (1xx) and trailers are not kept at all.
 //
 // # What handlers have to know
 //
@@ -45,6 +46,7 @@
 // # Where to put it
 //
 // Authenticate outside of it, so that nobody gets to a replay who might not have made the request. Compress outside of
-// it, so that what is kept suits every client. Read the body inside of it, for what others have read is not compared.
+// it, so that what is kept suits every client. Read the body inside of it, for what others have read is not compared; and
+// strip prefixes from paths inside of it, for requests that differ in them only are not told apart otherwise.
 // Limit and time out on either side; what answers with 429 or 503 inside of it gives the key back.
 package httpkey

@@ -2,6 +2,7 @@ package httpkey
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ func Event(r *http.Request) any { return r.Context().Value(eventKey{}) }
 
 // A message is a request to a Lambda function, in the JSON of any of those who send one.
 type message struct {
+	Version      string              `json:"version"`    // of the payload; REST APIs and load balancers have none
 	HTTPMethod   string              `json:"httpMethod"` // API Gateway 1.0 and load balancers
 	Path         string              `json:"path"`
 	Query        map[string]string   `json:"queryStringParameters"`
@@ -36,7 +38,8 @@ type message struct {
 		HTTP struct {
 			Method string `json:"method"`
 		} `json:"http"`
-		ELB *struct{} `json:"elb"`
+		DomainName string    `json:"domainName"`
+		ELB        *struct{} `json:"elb"`
 	} `json:"requestContext"`
 }
 
@@ -67,26 +70,36 @@ func (e *message) request(ctx context.Context) (*http.Request, error) {
 	if len(e.Cookies) > 0 {
 		h.Set("Cookie", strings.Join(e.Cookies, "; "))
 	}
-	path := e.Path + e.RawPath
-	if p, err := url.PathUnescape(path); err == nil { // some of them do that, some do not
-		path = p
-	}
 	r := &http.Request{
 		Method:        e.method(),
-		URL:           &url.URL{Path: path, RawQuery: e.query()},
+		URL:           e.url(),
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        h,
-		Host:          h.Get("Host"),
+		Host:          cmp.Or(h.Get("Host"), e.Context.DomainName),
 		Body:          io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body)),
 	}
 	return r.WithContext(ctx), nil
 }
 
+// v2 reports whether the payload has the format 2.0, of HTTP APIs and function URLs.
+func (e *message) v2() bool { return e.Context.HTTP.Method != "" }
+
+func (e *message) url() *url.URL {
+	u := &url.URL{Path: e.Path + e.RawPath, RawQuery: e.query()}
+	if e.Version != "" && !strings.Contains(e.Context.DomainName, ".lambda-url.") {
+		return u // of the senders, HTTP APIs alone send the path without its escapes
+	}
+	if path, err := url.PathUnescape(u.Path); err == nil {
+		u.Path, u.RawPath = path, u.Path
+	}
+	return u
+}
+
 func (e *message) query() string {
-	if e.Context.HTTP.Method != "" {
+	if e.v2() {
 		return e.RawQuery
 	}
 	values := url.Values(e.MultiQuery)
@@ -111,6 +124,7 @@ func (e *message) query() string {
 // answer sets what out points to, a response of a function, to r.
 func (e *message) answer(r Response, out any) error {
 	w := r.wire()
+	w.Raw = nil
 	if e.Context.ELB != nil {
 		w.Description = strconv.Itoa(r.Status) + " " + http.StatusText(r.Status)
 	}
@@ -129,15 +143,4 @@ func (e *message) answer(r Response, out any) error {
 		return fmt.Errorf("httpkey: Proxy: the response: %w", err)
 	}
 	return nil
-}
-
-// responseOf is what is kept of the response of a function.
-func (op *operation) responseOf(out any) (Response, error) {
-	var r Response
-	data, err := json.Marshal(out)
-	if err == nil {
-		err = json.Unmarshal(data, &r)
-	}
-	r.Header = op.kept(r.Header)
-	return r, err
 }

@@ -92,7 +92,7 @@ func ExampleProxy() {
 	once := httpkey.Config{Once: idempotency.Config{Store: &idempotency.Memory{}, Scope: "payments"}}
 	h := httpkey.Proxy(pay, once) // lambda.Start(h)
 
-	e := events.APIGatewayV2HTTPRequest{RawPath: "/payments", Headers: map[string]string{"idempotency-key": "k1"}, Body: "7 EUR"}
+	e := events.APIGatewayV2HTTPRequest{RawPath: "/payments", Headers: map[string]string{"host": "example.com", "idempotency-key": "k1"}, Body: "7 EUR"}
 	e.RequestContext.HTTP.Method = http.MethodPost
 	for range 2 {
 		r, err := h(context.Background(), e)
@@ -183,7 +183,10 @@ func ExampleConfig() {
 		Once: idempotency.Config{Store: &idempotency.Memory{}, Scope: "payments"},
 
 		// The same JSON is the same request, however it is written.
-		Fingerprint: func(_ *http.Request, body []byte) (string, error) { return idempotency.Payload(json.RawMessage(body)) },
+		Fingerprint: func(r *http.Request, body []byte) (string, error) {
+			payload, err := idempotency.Payload(json.RawMessage(body))
+			return idempotency.Join(r.Host, r.URL.RawQuery, payload), err
+		},
 
 		// Only what succeeded is kept.
 		Keep: func(status int) bool { return status < 400 },
@@ -221,7 +224,10 @@ func Example_batch() {
 	}
 	once := idempotency.WrapErr(charge,
 		func(m events.SQSMessage) (string, error) {
-			return *m.MessageAttributes["Idempotency-Key"].StringValue, nil
+			if key := m.MessageAttributes[httpkey.Field].StringValue; key != nil {
+				return *key, nil
+			}
+			return m.MessageId, nil // the same when SQS delivers it again, another when it is sent again
 		},
 		idempotency.Config{Store: &idempotency.Memory{}, Scope: "charge"})
 
@@ -236,7 +242,7 @@ func Example_batch() {
 	}
 
 	message := func(id, key, body string) events.SQSMessage {
-		return events.SQSMessage{MessageId: id, Body: body, MessageAttributes: map[string]events.SQSMessageAttribute{"Idempotency-Key": {StringValue: &key}}}
+		return events.SQSMessage{MessageId: id, Body: body, MessageAttributes: map[string]events.SQSMessageAttribute{httpkey.Field: {StringValue: &key}}}
 	}
 	batch := events.SQSEvent{Records: []events.SQSMessage{
 		message("a", "k1", "order 1"),

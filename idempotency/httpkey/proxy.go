@@ -1,7 +1,12 @@
 package httpkey
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
 
 	"github.com/seawall-go/seawall/idempotency"
 )
@@ -10,20 +15,27 @@ import (
 // Balancer or a function URL: it returns h, made so that requests happen once for each key. In and Out are the event and
 // the response of one of these, those of github.com/aws/aws-lambda-go/events or others with the same JSON.
 //
-// Keys, fingerprints and records are those of Middleware. With the same Config and under the same path, what ran in the
-// function is replayed by the server, and the other way round. The functions in c get a request that is made of the
-// event; [Event] finds that again.
+// Keys, fingerprints and records are those of Middleware. With the same Config, at the same host and under the same path,
+// what ran in the function is replayed by the server, and the other way round. The functions in c get a request that is
+// made of the event; [Event] finds that again.
+//
+// A response without a statusCode is what API Gateway takes it for: with payload format 2.0 and function URLs, a 200 with
+// its JSON as the body; elsewhere no response at all. Of one that cannot be read, for that or another reason, the record
+// says that the request is done and its response not kept.
 //
 // An error of h comes out as it is, and the next request runs. The function's time ends h's context a little early, to
 // leave time to keep the response.
 //
-// Proxy panics if h is nil or c makes no sense.
+// Proxy panics if h is nil, if c makes no sense, or if Out cannot carry any response.
 func Proxy[In, Out any](h func(ctx context.Context, in In) (Out, error), c Config) func(ctx context.Context, in In) (Out, error) {
 	if h == nil {
 		panic("httpkey: Proxy of a nil handler")
 	}
 	op := newOperation("Proxy", c)
 	once := op.once()
+	if !carries[Out]() {
+		panic(fmt.Sprintf("httpkey: Proxy: a %v cannot say that a request is refused: want a response with statusCode, headers and body in its JSON, as those of aws-lambda-go/events", reflect.TypeFor[Out]()))
+	}
 	return func(ctx context.Context, in In) (out Out, failure error) {
 		e, err := messageOf(in)
 		if err != nil {
@@ -43,10 +55,8 @@ func Proxy[In, Out any](h func(ctx context.Context, in In) (Out, error), c Confi
 			if _, recorded := idempotency.Token(ctx); !recorded || failure != nil {
 				return Response{}, failure
 			}
-			kept, err := op.responseOf(out)
-			if err != nil {
-				return Response{}, err
-			}
+			kept := responseOf(out, e.v2())
+			kept.Header = op.kept(kept.Header)
 			return x.leaves(kept)
 		}
 		kept, err := once(ctx, x)
@@ -60,6 +70,50 @@ func Proxy[In, Out any](h func(ctx context.Context, in In) (Out, error), c Confi
 		case !ok:
 			return out, err
 		}
-		return out, e.answer(answer, &out)
+		err = e.answer(answer, &out)
+		return out, err
 	}
+}
+
+// carries reports whether an Out can be any response.
+func carries[Out any]() bool {
+	want := Response{Status: http.StatusConflict, Header: http.Header{Replayed: {"true"}}, Body: []byte("{}")}
+	for _, e := range []message{{}, {MultiHeaders: map[string][]string{}}} {
+		var out Out
+		if e.answer(want, &out) == nil && reflect.DeepEqual(responseOf(out, true), want) {
+			return true
+		}
+	}
+	return false
+}
+
+// responseOf is what a function has answered with, or broken if that is not known. Without a status it may be inferred.
+func responseOf(out any, infer bool) (r Response) {
+	defer func() {
+		if p := recover(); p != nil {
+			r = Response{broken: fmt.Errorf("httpkey: the response: panic: %v", p)}
+		}
+	}()
+	var b bytes.Buffer
+	as := json.NewEncoder(&b)
+	as.SetEscapeHTML(false) // nor does Lambda
+	if err := as.Encode(out); err != nil {
+		return Response{broken: err}
+	}
+	data := bytes.TrimSpace(b.Bytes())
+	if infer && !hasStatus(data) {
+		return Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: data}
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Response{Status: r.Status, broken: err}
+	}
+	return r
+}
+
+// hasStatus reports whether a JSON text is an object with a statusCode, spelled like that.
+func hasStatus(data []byte) bool {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members) // into nothing if it is no object
+	_, ok := members["statusCode"]
+	return ok
 }

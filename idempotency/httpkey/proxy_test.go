@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -97,7 +98,8 @@ func gates() []gate {
 			}, events.APIGatewayProxyResponse{StatusCode: 201, Headers: created(), Body: receipt})
 		}},
 		{"API Gateway 2.0", func(s *shop, ctx context.Context, method, path, query, key, body string) (answer, error) {
-			e := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: path, RawQueryString: query, Headers: headers("idempotency-key", key), Body: body}
+			plain, _ := url.PathUnescape(path) // as HTTP APIs do
+			e := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: plain, RawQueryString: query, Headers: headers("idempotency-key", key), Body: body}
 			e.RequestContext.HTTP.Method = method
 			return through(s, ctx, e, events.APIGatewayV2HTTPResponse{StatusCode: 201, Headers: created(), Body: receipt, Cookies: []string{"secret"}})
 		}},
@@ -107,6 +109,7 @@ func gates() []gate {
 				Body: base64.StdEncoding.EncodeToString([]byte(body)), IsBase64Encoded: true,
 			}
 			e.RequestContext.HTTP.Method = method
+			e.RequestContext.DomainName = "7.lambda-url.eu-west-1.on.aws"
 			return through(s, ctx, &e, &events.LambdaFunctionURLResponse{
 				StatusCode: 201, Headers: created(), Body: base64.StdEncoding.EncodeToString([]byte(receipt)), IsBase64Encoded: true,
 			})
@@ -134,7 +137,7 @@ func gates() []gate {
 			return through(s, ctx, e, events.ALBTargetGroupResponse{StatusCode: 201, MultiValueHeaders: multi(created()), Body: receipt})
 		}},
 		{"an event of one's own", func(s *shop, ctx context.Context, method, path, query, key, body string) (answer, error) {
-			e := json.RawMessage(fmt.Sprintf(`{"requestContext":{"http":{"method":%q}},"rawPath":%q,"rawQueryString":%q,"headers":{"IDEMPOTENCY-KEY":%q},"body":%q}`, method, path, query, key, body))
+			e := json.RawMessage(fmt.Sprintf(`{"requestContext":{"http":{"method":%q},"domainName":"example.com"},"rawPath":%q,"rawQueryString":%q,"headers":{"IDEMPOTENCY-KEY":%q},"body":%q}`, method, path, query, key, body))
 			if key == "" {
 				e = json.RawMessage(strings.Replace(string(e), `"IDEMPOTENCY-KEY":""`, "", 1))
 			}
@@ -250,7 +253,7 @@ func TestOneRecordServesEventsAndHTTP(t *testing.T) {
 		send func(s *shop) (status int, h http.Header, body string)
 	}
 	faces := []face{{"HTTP", func(s *shop) (int, http.Header, string) {
-		w := s.do(request(http.MethodPost, "/payments%2F7?b=%20&a=1&a=2", `"k"`, "body"))
+		w := s.do(request(http.MethodPost, "/p%61yments/7%25%20%C3%A4?b=%20&a=1&a=2", `"k"`, "body"))
 		return w.Code, w.Header(), w.Body.String()
 	}}}
 	for _, g := range gates() {
@@ -258,7 +261,7 @@ func TestOneRecordServesEventsAndHTTP(t *testing.T) {
 			continue // it has lost one of the values
 		}
 		faces = append(faces, face{g.name, func(s *shop) (int, http.Header, string) {
-			a, err := g.send(s, t.Context(), http.MethodPost, "/payments%2F7", "a=1&a=2&b=%20", "k", "body")
+			a, err := g.send(s, t.Context(), http.MethodPost, "/p%61yments/7%25%20%C3%A4", "a=1&a=2&b=%20", "k", "body")
 			if err != nil {
 				t.Error(err)
 			}
@@ -327,12 +330,11 @@ func TestFunctionThatFails(t *testing.T) {
 	})
 }
 
-func TestFunctionsResponsesThatAreNotKept(t *testing.T) {
+func TestFunctionsResponsesThatAskToComeBackAreNotKept(t *testing.T) {
 	for name, out := range map[string]events.APIGatewayV2HTTPResponse{
-		"failure":                     {StatusCode: 503},
-		"too many requests":           {StatusCode: 429},
-		"no status":                   {Body: "hello"},
-		"not the Base64 that it says": {StatusCode: 200, Body: "*", IsBase64Encoded: true},
+		"failure":             {StatusCode: 503},
+		"too many requests":   {StatusCode: 429},
+		"failure, and broken": {StatusCode: 503, Body: "*", IsBase64Encoded: true},
 	} {
 		s := newShop()
 		var e events.APIGatewayV2HTTPRequest
@@ -378,12 +380,88 @@ func TestEventThatIsNone(t *testing.T) {
 	}
 }
 
-func TestResponseTypeThatIsNone(t *testing.T) {
-	s := newShop()
-	s.config.Once.RequireKey = true
-	_, err := through(s, t.Context(), events.ALBTargetGroupRequest{HTTPMethod: "POST"}, 7)
-	if err == nil || !strings.HasPrefix(err.Error(), "httpkey: Proxy: the response: ") {
-		t.Errorf("got %v", err)
+// A function whose type of response has no status could not be told apart from one that was refused.
+func TestResponseTypeThatIsNonePanics(t *testing.T) {
+	c := newShop().config
+	type (
+		status    struct{ StatusCode int }
+		noHeaders struct {
+			Status int    `json:"statusCode"`
+			Body   string `json:"body"`
+		}
+		multiOnly struct {
+			Status  int                 `json:"statusCode"`
+			Headers map[string][]string `json:"multiValueHeaders"`
+			Body    string              `json:"body"`
+		}
+	)
+	for want, text := range map[string]string{
+		"int":         panics(func() { httpkey.Proxy(to[int], c) }),
+		"[]uint8":     panics(func() { httpkey.Proxy(to[[]byte], c) }),
+		"fmt.Stringe": panics(func() { httpkey.Proxy(to[fmt.Stringer], c) }),
+		"status":      panics(func() { httpkey.Proxy(to[status], c) }),
+		"noHeaders":   panics(func() { httpkey.Proxy(to[*noHeaders], c) }),
+		"Streaming":   panics(func() { httpkey.Proxy(to[*events.LambdaFunctionURLStreamingResponse], c) }),
+	} {
+		if !strings.HasPrefix(text, "httpkey: Proxy: a ") || !strings.Contains(text, want) {
+			t.Errorf("%s: panic %q", want, text)
+		}
+	}
+	httpkey.Proxy(to[any], c)
+	httpkey.Proxy(to[map[string]any], c)
+	httpkey.Proxy(to[json.RawMessage], c)
+	httpkey.Proxy(to[multiOnly], c)
+	httpkey.Proxy(to[*events.ALBTargetGroupResponse], c)
+}
+
+func to[Out any](context.Context, any) (out Out, err error) { return out, nil }
+
+// Paths come with their escapes from some, without from others.
+func TestPathOfAnEventIsThatOfTheRequest(t *testing.T) {
+	const host = "7.lambda-url.eu-west-1.on.aws"
+	for _, tt := range []struct {
+		name  string
+		event string
+		want  string
+	}{
+		{"REST API", `{"httpMethod":"POST","path":"/a%2Fb/%25"}`, "/a%2Fb/%25"},
+		{"load balancer", `{"httpMethod":"POST","path":"/a%2Fb/%25","requestContext":{"elb":{}}}`, "/a%2Fb/%25"},
+		{"function URL", `{"version":"2.0","rawPath":"/a%2Fb/%25","requestContext":{"http":{"method":"POST"},"domainName":"` + host + `"}}`, "/a%2Fb/%25"},
+		{"HTTP API 2.0", `{"version":"2.0","rawPath":"/a/b %41/%","requestContext":{"http":{"method":"POST"}}}`, "/a/b%20%2541/%25"},
+		{"HTTP API 1.0", `{"version":"1.0","httpMethod":"POST","path":"/a/b %41/%"}`, "/a/b%20%2541/%25"},
+		{"no path", `{"httpMethod":"POST"}`, ""},
+		{"no escape", `{"httpMethod":"POST","path":"/%zz/ü"}`, "/%25zz/%C3%BC"},
+	} {
+		s := newShop()
+		s.config.Tenant = func(r *http.Request) string {
+			if got := r.URL.EscapedPath(); got != tt.want {
+				t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+			}
+			return "anna"
+		}
+		e := json.RawMessage(strings.Replace(tt.event, "{", `{"headers":{"idempotency-key":"k"},`, 1))
+		if _, err := through(s, t.Context(), e, answer{Status: 200}); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestHostOfAnEvent(t *testing.T) {
+	for event, want := range map[string]string{
+		`{"httpMethod":"POST","headers":{"idempotency-key":"k","host":"a.example"},"requestContext":{"domainName":"b.example"}}`: "a.example",
+		`{"httpMethod":"POST","headers":{"idempotency-key":"k"},"requestContext":{"domainName":"b.example"}}`:                    "b.example",
+		`{"httpMethod":"POST","headers":{"idempotency-key":"k"}}`:                                                                "",
+	} {
+		s := newShop()
+		s.config.Tenant = func(r *http.Request) string {
+			if r.Host != want {
+				t.Errorf("host %q, want %q", r.Host, want)
+			}
+			return "anna"
+		}
+		if _, err := through(s, t.Context(), json.RawMessage(event), answer{Status: 200}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

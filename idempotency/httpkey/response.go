@@ -1,6 +1,7 @@
 package httpkey
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,8 @@ import (
 //
 //	{"statusCode":201,"headers":{"Content-Type":"application/json"},"body":"{\"id\":7}","isBase64Encoded":false}
 //
-// body is Base64 if the bytes are no UTF-8 text. When it is read, multiValueHeaders count as well.
+// body is Base64 if the bytes are no UTF-8 text; fields of the header for which that is so are in rawHeaders instead, as
+// Base64. When it is read, multiValueHeaders count as well.
 type Response struct {
 	Status int
 	Header http.Header // one line of each field
@@ -32,53 +34,76 @@ type wire struct {
 	Description string              `json:"statusDescription,omitempty"`
 	Headers     map[string]string   `json:"headers,omitempty"`
 	Multi       map[string][]string `json:"multiValueHeaders,omitempty"`
+	Raw         map[string][]byte   `json:"rawHeaders,omitempty"` // those that are not UTF-8
 	Body        string              `json:"body"`
 	Base64      bool                `json:"isBase64Encoded"`
 }
 
 // MarshalJSON implements [json.Marshaler]. It fails for a response that is not whole.
 func (r Response) MarshalJSON() ([]byte, error) {
-	if r.broken != nil {
-		return nil, r.broken
+	if err := r.check(); err != nil {
+		return nil, err
 	}
 	return json.Marshal(r.wire())
 }
+
+// check says why r must not be replayed, if it must not.
+func (r Response) check() error {
+	if r.broken == nil && !r.answers() {
+		return fmt.Errorf("httpkey: there is no status %d to answer with", r.Status)
+	}
+	return r.broken
+}
+
+// answers reports whether r has a status that ends an exchange.
+func (r Response) answers() bool { return 200 <= r.Status && r.Status <= 999 }
 
 func (r Response) wire() wire {
 	w := wire{Status: r.Status, Body: string(r.Body)}
 	if !utf8.ValidString(w.Body) {
 		w.Body, w.Base64 = base64.StdEncoding.EncodeToString(r.Body), true
 	}
-	if len(r.Header) > 0 {
-		w.Headers = make(map[string]string, len(r.Header))
-		for name, values := range r.Header {
-			w.Headers[name] = strings.Join(values, ", ")
+	for name, values := range r.Header {
+		if value := strings.Join(values, ", "); utf8.ValidString(value) {
+			put(&w.Headers, name, value)
+		} else {
+			put(&w.Raw, name, []byte(value))
 		}
 	}
 	return w
 }
 
+// put makes the map if it is needed.
+func put[V any](m *map[string]V, name string, value V) {
+	if *m == nil {
+		*m = make(map[string]V)
+	}
+	(*m)[name] = value
+}
+
 // UnmarshalJSON implements [json.Unmarshaler].
 func (r *Response) UnmarshalJSON(data []byte) error {
 	var w wire
-	if err := json.Unmarshal(data, &w); err != nil {
+	err := json.Unmarshal(data, &w)
+	*r = Response{Status: w.Status}
+	if err != nil {
 		return err
 	}
-	if w.Status < 200 || w.Status > 999 {
-		return fmt.Errorf("httpkey: there is no status %d to answer with", w.Status)
+	h := Header(w.Headers, w.Multi)
+	for name, values := range h {
+		h[name] = []string{strings.Join(values, ", ")}
 	}
-	*r = Response{Status: w.Status}
-	if h := Header(w.Headers, w.Multi); len(h) > 0 {
-		for name, values := range h {
-			h[name] = []string{strings.Join(values, ", ")}
-		}
+	for name, value := range w.Raw {
+		h.Set(name, string(value))
+	}
+	if len(h) > 0 {
 		r.Header = h
 	}
 	body, err := text(w.Body, w.Base64)
 	if len(body) > 0 {
 		r.Body = body
 	}
-	return err
+	return cmp.Or(err, r.check())
 }
 
 // text is the bytes of the body of a response, or of an event.
