@@ -17,6 +17,7 @@ import (
 //	From    string        // the state a breaker left
 //	To      string        // the state it entered
 //	Err     error         // the error behind it, if any
+//	Key     string        // the digest of an idempotency key, never the key
 type Event = event.Event
 
 // A Kind says what happened. It prints as a word.
@@ -38,6 +39,7 @@ const (
 	EventLost        = event.Lost        // a run ended after another had taken its key over
 	EventUnsaved     = event.Unsaved     // a run ended, and its record does not say all because of Err
 	EventUnprotected = event.Unprotected // a run had no record because of Err
+	EventMismatch    = event.Mismatch    // a call was refused because its key belongs to another payload
 )
 
 // Observe returns a policy that tells observe what the policies inside it notice, at the moment they do, in their

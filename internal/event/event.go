@@ -26,6 +26,7 @@ const (
 	Lost        Kind = "lost"        // a run ended after another had taken its key over
 	Unsaved     Kind = "unsaved"     // a run ended, and its record does not say all because of Err
 	Unprotected Kind = "unprotected" // a run had no record because of Err
+	Mismatch    Kind = "mismatch"    // a call was refused because its key belongs to another payload
 )
 
 // An Event is one thing a policy noticed. Fields that do not belong to its Kind are zero.
@@ -38,28 +39,43 @@ type Event struct {
 	From    string        // the state a breaker left
 	To      string        // the state it entered
 	Err     error         // the error behind it, if any
+	Key     string        // the digest of an idempotency key, never the key
 }
 
 type observerKey struct{}
 
-type observer struct {
+// An Observer is told what policies notice. A context type embeds one, and answers [IsObserver] keys with a pointer to
+// it, so that observing costs no allocation of its own.
+type Observer struct {
 	observe func(context.Context, Event)
-	outer   *observer
+	outer   *Observer
 }
+
+// NewObserver returns an Observer for a child of ctx, told before the observers ctx already has.
+func NewObserver(ctx context.Context, observe func(context.Context, Event)) Observer {
+	return Observer{observe, observed(ctx)}
+}
+
+// IsObserver reports whether key asks for a *Observer.
+func IsObserver(key any) bool { return key == (observerKey{}) }
 
 // With returns a child of ctx in which observe is told what policies notice, before the observers ctx already has.
 func With(ctx context.Context, observe func(context.Context, Event)) context.Context {
-	outer, _ := ctx.Value(observerKey{}).(*observer)
-	return context.WithValue(ctx, observerKey{}, &observer{observe, outer})
+	o := NewObserver(ctx, observe)
+	return context.WithValue(ctx, observerKey{}, &o)
 }
 
 // Observed reports whether anybody would be told, for events that cost something to describe.
-func Observed(ctx context.Context) bool { return ctx.Value(observerKey{}) != nil }
+func Observed(ctx context.Context) bool { return observed(ctx) != nil }
+
+func observed(ctx context.Context) *Observer {
+	o, _ := ctx.Value(observerKey{}).(*Observer)
+	return o
+}
 
 // Emit tells the observers in ctx, innermost first, in the caller's goroutine. The caller holds no lock.
 func Emit(ctx context.Context, e Event) {
-	o, _ := ctx.Value(observerKey{}).(*observer)
-	for ; o != nil; o = o.outer {
+	for o := observed(ctx); o != nil; o = o.outer {
 		o.observe(ctx, e)
 	}
 }

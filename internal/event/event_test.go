@@ -30,3 +30,30 @@ func TestEmitToNobody(t *testing.T) {
 		t.Errorf("%v allocations, want 0", got)
 	}
 }
+
+// embedding is a context that is an observer by itself.
+type embedding struct {
+	context.Context //nolint:containedctx // it is a context
+
+	observer event.Observer
+}
+
+func (e *embedding) Value(key any) any {
+	if event.IsObserver(key) {
+		return &e.observer
+	}
+	return e.Context.Value(key)
+}
+
+func TestEmbeddedObserver(t *testing.T) {
+	var got []string
+	note := func(who string) func(context.Context, event.Event) {
+		return func(_ context.Context, e event.Event) { got = append(got, fmt.Sprint(who, " ", e.Kind)) }
+	}
+	outer := event.With(t.Context(), note("outer"))
+	ctx := event.With(&embedding{outer, event.NewObserver(outer, note("embedded"))}, note("inner"))
+	event.Emit(ctx, event.Event{Kind: event.Mismatch})
+	if want := "[inner mismatch embedded mismatch outer mismatch]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}

@@ -1,5 +1,6 @@
-// Package scope is what a policy tells the ones inside it, through the context: that a retry is already under way,
-// and that the result of the call outlives the call.
+// Package scope is what is told through the context: by a policy to the ones inside it, that a retry is already under
+// way; by an adapter to the policies around its call, what that call is,
+// and that its result outlives it.
 package scope
 
 import (

@@ -1,0 +1,100 @@
+package scope
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+type (
+	callKey     struct{}
+	injectorKey struct{}
+)
+
+// A Call is a call as its adapter shows it to the policies around it: to those that look, which say so with a method
+//
+//	Looks(at any) int
+//
+// that returns how many policies, itself or those in it, want to see calls with such an argument or result. A Call is
+// made for one invocation and not used again, so that a policy which was left behind looks at its own.
+type Call struct {
+	In     any  // the event, or the *http.Request
+	Client bool // the call goes out
+	Looks  int  // how many policies look
+
+	// Status is the HTTP status with which a call is answered if the policies end with err, zero if with none. It is
+	// nil where no such answer is made.
+	Status func(c *Call, err error) int
+
+	// Sent counts the attempts that were sent out.
+	Sent atomic.Int64
+
+	mu     sync.Mutex
+	result Result
+}
+
+// A Result is what became of an attempt.
+type Result struct {
+	Out    any    // what the handler returned, of a call with an event
+	Status int    // that of the response, of a call with an *http.Request; zero without one
+	Route  string // the pattern that the request matched
+}
+
+// Looking is how many of policies want to see calls with such values, of which the first that anybody looks at counts.
+func Looking[P any](policies []P, at ...any) (n int) {
+	for _, value := range at {
+		for _, p := range policies {
+			if l, ok := any(p).(interface{ Looks(at any) int }); ok {
+				n += l.Looks(value)
+			}
+		}
+		if n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// Show returns a child of ctx in which policies see c.
+func Show(ctx context.Context, c *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// Shown is the innermost call in ctx, or nil.
+func Shown(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+// Return says what became of the last attempt. A nil call takes no notice.
+func (c *Call) Return(r Result) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.result = r
+}
+
+// Result is what became of the last attempt, zero if there was none.
+func (c *Call) Result() Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.result
+}
+
+// An Injector is a context type that has something for the header of requests made in it. It answers [IsInjector] keys
+// with itself.
+type Injector interface {
+	Inject(ctx context.Context, header map[string][]string)
+}
+
+// IsInjector reports whether key asks for an [Injector].
+func IsInjector(key any) bool { return key == (injectorKey{}) }
+
+// Inject lets the innermost injector in ctx write into header.
+func Inject(ctx context.Context, header map[string][]string) {
+	if i, ok := ctx.Value(injectorKey{}).(Injector); ok {
+		i.Inject(ctx, header)
+	}
+}

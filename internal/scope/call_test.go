@@ -1,0 +1,84 @@
+package scope_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/seawall-go/seawall/internal/scope"
+)
+
+// a looker looks at values equal to it.
+type looker struct {
+	at any
+	n  int
+}
+
+func (l looker) Looks(at any) int {
+	if at == l.at {
+		return l.n
+	}
+	return 0
+}
+
+func TestLooking(t *testing.T) {
+	policies := []any{looker{"in", 1}, "none", looker{"in", 2}, looker{"out", 1}}
+	for _, test := range []struct {
+		at   []any
+		want int
+	}{
+		{nil, 0},
+		{[]any{"in"}, 3},
+		{[]any{"in", "out"}, 3},
+		{[]any{nil, "out"}, 1},
+		{[]any{"else"}, 0},
+	} {
+		if got := scope.Looking(policies, test.at...); got != test.want {
+			t.Errorf("Looking at %v = %d, want %d", test.at, got, test.want)
+		}
+	}
+}
+
+func TestCall(t *testing.T) {
+	(*scope.Call)(nil).Return(scope.Result{Status: 200})
+	outer, inner := &scope.Call{In: "outer"}, &scope.Call{In: "inner"}
+	ctx := scope.Show(t.Context(), outer)
+	if scope.Shown(t.Context()) != nil || scope.Shown(ctx) != outer || scope.Shown(scope.Show(ctx, inner)) != inner {
+		t.Error("Shown is not the innermost call")
+	}
+	if got := outer.Result(); got != (scope.Result{}) {
+		t.Errorf("before a call the result is %v", got)
+	}
+	want := scope.Result{Out: "out", Status: 204, Route: "/"}
+	outer.Return(scope.Result{Status: 500})
+	outer.Return(want)
+	if got := outer.Result(); got != want {
+		t.Errorf("Result = %v, want %v", got, want)
+	}
+}
+
+type injector struct {
+	context.Context //nolint:containedctx // it is a context
+}
+
+func (i injector) Value(key any) any {
+	if scope.IsInjector(key) {
+		return i
+	}
+	return i.Context.Value(key)
+}
+
+func (injector) Inject(ctx context.Context, header map[string][]string) {
+	header["Who"] = []string{ctx.Value(key{}).(string)}
+}
+
+func TestInject(t *testing.T) {
+	header := make(map[string][]string)
+	scope.Inject(t.Context(), header)
+	if len(header) > 0 {
+		t.Errorf("nobody injects, and the header is %v", header)
+	}
+	scope.Inject(context.WithValue(injector{t.Context()}, key{}, "me"), header)
+	if len(header) != 1 || header["Who"][0] != "me" {
+		t.Errorf("the header is %v", header)
+	}
+}
