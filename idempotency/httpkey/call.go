@@ -94,6 +94,9 @@ func (c *call) leaves(r Response) (Response, error) {
 	if r.answers() && !c.op.Keep(r.Status) {
 		return Response{}, errNotFinal
 	}
+	if r.bodyless() {
+		r.Body = nil
+	}
 	if int64(len(r.Body)) > c.op.MaxResponse {
 		r.broken = errTooLong
 	}

@@ -109,8 +109,7 @@ func (c *capture) response() Response {
 	if r.broken != nil {
 		return r
 	}
-	bodyless := r.Status == http.StatusNoContent || r.Status == http.StatusNotModified
-	if length, err := strconv.Atoi(c.head.length); err == nil && length >= 0 && length != len(r.Body) && !bodyless {
+	if length, err := strconv.Atoi(c.head.length); err == nil && length >= 0 && length != len(r.Body) && !r.bodyless() {
 		r.broken = errShort // other lengths net/http leaves out
 	}
 	if !c.head.typed && len(r.Body) > 0 {

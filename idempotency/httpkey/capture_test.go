@@ -197,6 +197,23 @@ func TestInformationalResponsesAreNotKept(t *testing.T) {
 	}
 }
 
+func TestTrailersAreNotKept(t *testing.T) {
+	s := newShop()
+	s.pay = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "Etag")
+		fmt.Fprint(w, "hello")
+		w.Header().Set("ETag", `"7"`)
+		w.Header().Set(http.TrailerPrefix+"Sum", "1")
+	}
+	server, _ := s.server(t)
+	for first := range 2 {
+		response, body := send(t, server, outgoing(t, t.Context(), server.URL, "k", nil))
+		if response.StatusCode != 200 || body != "hello" || response.Header.Get("ETag") != "" || (len(response.Trailer) == 2) != (first == 0) || s.runs.Load() != 1 {
+			t.Errorf("got %d %q, %v, %v after %d runs", response.StatusCode, body, response.Header, response.Trailer, s.runs.Load())
+		}
+	}
+}
+
 // isNotKept checks that the request with key k is done and has nothing to be replayed.
 func (s *shop) isNotKept(t *testing.T, key string, runs int32) {
 	t.Helper()

@@ -53,7 +53,8 @@ type Config struct {
 	// Headers are fields of a response that are kept besides the usual: Allow, Cache-Control, Content-Digest,
 	// Content-Disposition, Content-Encoding, Content-Language, Content-Location, Content-Security-Policy, Content-Type, ETag,
 	// Last-Modified, Link, Location, Repr-Digest, Retry-After, Vary and X-Content-Type-Options. Several lines of one become
-	// one, joined by commas. Set-Cookie, Authorization, Date and those that are about the connection cannot be kept.
+	// one, joined by commas. Set-Cookie, Authorization, Date and those that are about the connection or the trace cannot be
+	// kept.
 	Headers []string
 
 	// Allow is asked before a replay whether the sender of r may have it, for instance because a permission was withdrawn
@@ -93,15 +94,15 @@ func newOperation(caller string, c Config) *operation {
 	}
 	for _, m := range op.Methods {
 		m = strings.ToUpper(m)
-		if m == "" || slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}, m) {
+		if !isToken(m) || slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}, m) {
 			fail("Methods has %q, which changes nothing: leave it out", m)
 		}
 		op.methods[m] = true
 	}
 	for _, name := range append(keptFields(), c.Headers...) {
 		name = http.CanonicalHeaderKey(name)
-		if name == "" || slices.Contains(neverKept(), name) {
-			fail("Headers has %q, which a replay must not repeat: leave it out", name)
+		if !isToken(name) || slices.Contains(neverKept(), name) {
+			fail("Headers has %q, which no replay may have: leave it out", name)
 		}
 		op.fields[name] = true
 	}
@@ -135,6 +136,13 @@ func (op *operation) reconcile(ask func(ctx context.Context, run idempotency.Aba
 	}
 }
 
+// isToken reports whether s can be a method, or the name of a header field.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || '~' < r || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
 func or[N int64 | time.Duration](n, otherwise N) N {
 	if n == 0 {
 		return otherwise
@@ -164,9 +172,9 @@ func keptFields() []string {
 
 func neverKept() []string {
 	return []string{
-		"Authorization", "Connection", "Content-Length", "Date", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Proxy-Connection", "Set-Cookie", "Set-Cookie2", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Www-Authenticate",
-		Field, Replayed,
+		"Authentication-Info", "Authorization", "Connection", "Content-Length", "Date", "Keep-Alive", "Proxy-Authenticate",
+		"Proxy-Authentication-Info", "Proxy-Authorization", "Proxy-Connection", "Set-Cookie", "Set-Cookie2", "Te", "Traceparent",
+		"Tracestate", "Trailer", "Transfer-Encoding", "Upgrade", "Www-Authenticate", "X-Amzn-Trace-Id", Field, Replayed,
 	}
 }
 

@@ -45,8 +45,12 @@
 //
 // # Where to put it
 //
-// Authenticate outside of it, so that nobody gets to a replay who might not have made the request. Compress outside of
-// it, so that what is kept suits every client. Read the body inside of it, for what others have read is not compared; and
-// strip prefixes from paths inside of it, for requests that differ in them only are not told apart otherwise.
-// Limit and time out on either side; what answers with 429 or 503 inside of it gives the key back.
+// Outside of it goes what is about the sender, or about every single answer: authentication, so that nobody gets to a
+// replay who might not have made the request; compression, so that what is kept suits every client; the fields of CORS;
+// and [http.TimeoutHandler], which inside of it would give the key back while the handler goes on.
+//
+// Inside of it goes what reads the body, for what others have read is not compared, and what strips prefixes from paths,
+// for requests that differ in them alone are not told apart otherwise. Limits go on either side: what answers with 429 or
+// 503 inside of it gives the key back. A reverse proxy that gets a response without a Content-Length flushes it, and it is
+// not kept.
 package httpkey

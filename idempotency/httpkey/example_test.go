@@ -224,10 +224,11 @@ func Example_batch() {
 	}
 	once := idempotency.WrapErr(charge,
 		func(m events.SQSMessage) (string, error) {
-			if key := m.MessageAttributes[httpkey.Field].StringValue; key != nil {
-				return *key, nil
+			key := m.MessageAttributes[httpkey.Field].StringValue
+			if key == nil {
+				return m.MessageId, nil // the same when SQS delivers it again, another when it is sent again
 			}
-			return m.MessageId, nil // the same when SQS delivers it again, another when it is sent again
+			return httpkey.Key(http.Header{httpkey.Field: {*key}})
 		},
 		idempotency.Config{Store: &idempotency.Memory{}, Scope: "charge"})
 
@@ -247,7 +248,7 @@ func Example_batch() {
 	batch := events.SQSEvent{Records: []events.SQSMessage{
 		message("a", "k1", "order 1"),
 		message("b", "k2", "broken"),
-		message("c", "k1", "order 1"),
+		message("c", `"k1"`, "order 1"),
 		message("d", "k3", "order 3"),
 	}}
 	for range 2 {

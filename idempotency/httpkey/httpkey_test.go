@@ -584,6 +584,10 @@ func TestConfigThatMakesNoSensePanics(t *testing.T) {
 		`Headers has "Transfer-Encoding"`:                         func(c *httpkey.Config) { c.Headers = []string{"transfer-encoding"} },
 		`Headers has "Connection"`:                                func(c *httpkey.Config) { c.Headers = []string{"Connection"} },
 		`Headers has "Idempotent-Replayed"`:                       func(c *httpkey.Config) { c.Headers = []string{"Idempotent-Replayed"} },
+		`Headers has "Traceparent"`:                               func(c *httpkey.Config) { c.Headers = []string{"traceparent"} },
+		`Headers has "X-A:"`:                                      func(c *httpkey.Config) { c.Headers = []string{"X-A:"} },
+		`Headers has "X-Ä"`:                                       func(c *httpkey.Config) { c.Headers = []string{"X-Ä"} },
+		`Methods has "PUT, POST"`:                                 func(c *httpkey.Config) { c.Methods = []string{"Put, Post"} },
 		`Headers has ""`:                                          func(c *httpkey.Config) { c.Headers = []string{""} },
 	} {
 		c := good

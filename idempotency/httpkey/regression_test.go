@@ -417,6 +417,18 @@ func TestRegression_SlowBodyIsABadRequest(t *testing.T) {
 	s.isProblem(t, s.do(r), 408, "Request Timeout", 0)
 }
 
+// A function sent a body along with 204, which no server passes on, but which a replay tried to.
+func TestRegression_BodyOfNoContentIsReplayed(t *testing.T) {
+	s := newShop()
+	e := v2("/payments", "k")
+	for range 2 {
+		if _, err := through(s, t.Context(), e, events.APIGatewayV2HTTPResponse{StatusCode: 204, Body: "hello"}); err != nil {
+			t.Error(err)
+		}
+	}
+	s.isReplay(t, s.do(request(http.MethodPost, "/payments", "k", "")), 204, "", 1)
+}
+
 // v2 is an event of API Gateway 2.0.
 func v2(path, key string) events.APIGatewayV2HTTPRequest {
 	e := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: path, Headers: map[string]string{"host": "example.com", "idempotency-key": key}}

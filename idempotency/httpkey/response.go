@@ -58,6 +58,11 @@ func (r Response) check() error {
 // answers reports whether r has a status that ends an exchange.
 func (r Response) answers() bool { return 200 <= r.Status && r.Status <= 999 }
 
+// bodyless reports whether no server sends the body of such a response.
+func (r Response) bodyless() bool {
+	return r.Status == http.StatusNoContent || r.Status == http.StatusNotModified
+}
+
 func (r Response) wire() wire {
 	w := wire{Status: r.Status, Body: string(r.Body)}
 	if !utf8.ValidString(w.Body) {
