@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall/idempotency"
 )
@@ -498,6 +499,56 @@ func TestResponseIsKeptThoughTheClientDoesNotTakeIt(t *testing.T) {
 	}
 	s.handler().ServeHTTP(&broken{ResponseRecorder: httptest.NewRecorder(), left: 8}, request(http.MethodPost, "/payments", "k", `{"amount":7}`))
 	s.isReplay(t, s.post("k"), 200, "hello hello hello ", 1)
+}
+
+// A deadline of the connection is none of the record.
+func TestResponseThatIsTooLateForTheClientIsKept(t *testing.T) {
+	s := newShop()
+	s.pay = func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
+			t.Error(err)
+		}
+		for range 10 {
+			if _, err := io.WriteString(w, strings.Repeat("x", 1000)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	server, finished := s.server(t)
+	if response, err := server.Client().Do(outgoing(t, t.Context(), server.URL, "k", nil)); err == nil {
+		response.Body.Close()
+		t.Errorf("got %d", response.StatusCode)
+	}
+	<-finished
+	if response, body := send(t, server, outgoing(t, t.Context(), server.URL, "k", nil)); response.StatusCode != 200 || len(body) != 10_000 || s.runs.Load() != 1 {
+		t.Errorf("got %d, %d bytes after %d runs", response.StatusCode, len(body), s.runs.Load())
+	}
+}
+
+// A proxy that breaks off panics, so that the client sees that there is something missing; nothing of that is replayed.
+func TestResponseThatIsBrokenOffIsRepeated(t *testing.T) {
+	s := newShop()
+	s.pay = func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 10_000))
+		if s.runs.Load() == 1 {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	server, _ := s.server(t)
+	r := outgoing(t, t.Context(), server.URL, "k", nil)
+	response, err := server.Client().Do(r)
+	if err == nil {
+		_, err = io.ReadAll(response.Body)
+		response.Body.Close()
+	}
+	if err == nil {
+		t.Error("the client got all of it")
+	}
+	for range 2 {
+		if response, body := send(t, server, outgoing(t, t.Context(), server.URL, "k", nil)); response.StatusCode != 200 || len(body) != 10_000 || s.runs.Load() != 2 {
+			t.Errorf("got %d, %d bytes after %d runs", response.StatusCode, len(body), s.runs.Load())
+		}
+	}
 }
 
 func TestHandlerLearnsThatTheClientHasGoneWhenNothingIsKept(t *testing.T) {

@@ -492,6 +492,17 @@ func TestReconcileGetsTheRequestAndReturnsAResponse(t *testing.T) {
 	}
 }
 
+func TestReconcileThatSaysNoRunsAgain(t *testing.T) {
+	s := newShop()
+	s.abandon(t, "k")
+	trouble := errors.New("the bank does not answer")
+	s.config.Once.Reconcile = func(context.Context, idempotency.Abandoned) (any, bool, error) { return nil, false, trouble }
+	s.isProblem(t, s.post("k"), 409, uncertain, 0)
+	trouble = nil
+	s.isFresh(t, s.post("k"), 201, charge(1), 1)
+	s.isReplay(t, s.post("k"), 201, charge(1), 1)
+}
+
 func TestHandlerThatGivesUpIsNoEmptyResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop()

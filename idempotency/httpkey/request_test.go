@@ -164,6 +164,26 @@ func TestPatternIsSeenFromOutside(t *testing.T) {
 	}
 }
 
+func TestMuxAroundIt(t *testing.T) {
+	s := newShop()
+	s.pay = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.PathValue("id"), " ", r.Pattern) }
+	mux := http.NewServeMux()
+	mux.Handle("POST /payments/{id}", httpkey.Middleware(s.config)(s))
+	for first := range 2 {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, request(http.MethodPost, "/payments/7", "k", ""))
+		s.is(t, w, 200, "7 POST /payments/{id}", 1, []string{"", "true"}[first])
+	}
+}
+
+// A limit around it is its own.
+func TestBodyThatIsTooLongForOthersIsRefused(t *testing.T) {
+	s := newShop()
+	w := httptest.NewRecorder()
+	http.MaxBytesHandler(s.handler(), 5).ServeHTTP(w, request(http.MethodPost, "/payments", "k", "0123456789"))
+	s.isProblem(t, w, 413, "Request Entity Too Large", 0)
+}
+
 // The client waits for "100 Continue" and sends its body only then.
 func TestExpectContinue(t *testing.T) {
 	s := newShop()
