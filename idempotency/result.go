@@ -8,23 +8,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"reflect"
 )
 
 // A Codec turns results into bytes and back. What Unmarshal makes of the bytes of a value must be equal to the value. A
 // Codec is safe for concurrent use.
+//
+// Without one results are JSON, and types whose values that does not carry there and back are refused when they are
+// wrapped. What a type has chosen for itself is left to it: what its MarshalJSON leaves out is lost, what it has tagged
+// omitempty is nil if it was empty, a [json.RawMessage] in it comes back without its white space, and a number in an
+// interface comes back as a [json.Number]. A [time.Time] is the same instant, without its monotonic reading.
 type Codec interface {
 	Marshal(v any) ([]byte, error) // v is a pointer to a result
 	Unmarshal(data []byte, v any) error
 }
 
-// Blobs keeps what is too large for a record. Names are made of letters, digits and what the Scope consists of, '#' and
-// '/', and are never used twice for different data. Blobs is safe for concurrent use.
+// Blobs keeps what is too large for a record. A name is made of the Scope, '#', '/', a digest of the key and the owner, and
+// does not tell the key. Blobs is safe for concurrent use.
 type Blobs interface {
 	// Put keeps data under name, for at least as long as the records that name it.
 	Put(ctx context.Context, name string, data []byte) error
 
-	// Get returns what was put under name.
+	// Get returns what was put under name. If there is nothing, and never will be, errors.Is finds [io/fs.ErrNotExist] in
+	// the error, and the result counts as not kept; with any other error the call can be made again later.
 	Get(ctx context.Context, name string) ([]byte, error)
 }
 
@@ -40,7 +47,7 @@ func (op *operation) encode(v any) (result Result, err error) {
 	}()
 	if op.Codec != nil {
 		data, err := op.Codec.Marshal(v)
-		return Result{Encoding: Raw, Data: data}, err
+		return Result{Encoding: Raw, Data: bytes.Clone(data)}, err // it may be the result's own
 	}
 	if op.shape.empty || op.shape.nilable && reflect.ValueOf(v).Elem().IsNil() {
 		return Result{Encoding: None}, nil
@@ -105,7 +112,7 @@ func (r *run) fit(ctx context.Context, result Result) (Result, error) {
 	if r.op.Blobs == nil {
 		return packed, r.notKept(fmt.Errorf("%d bytes, the store takes %d, and the Config has no Blobs", len(result.Data), limit))
 	}
-	name := r.key + "/" + r.owner
+	name := scoped(r.op.Scope, r.name) + "/" + r.owner // not r.key, which may be raw
 	err := r.insist(ctx, half, func(ctx context.Context, _ bool) error {
 		return r.op.Blobs.Put(ctx, name, result.Data)
 	})
@@ -133,6 +140,9 @@ func (r *run) unpack(ctx context.Context, result Result) ([]byte, error) {
 			return nil, errors.New("the result is in Blobs, and the Config has none")
 		}
 		data, err := r.op.Blobs.Get(ctx, string(result.Data))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, &NotKeptError{r.subject()}
+		}
 		if err != nil {
 			return nil, r.storeError("get", err)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 )
 
@@ -23,25 +22,39 @@ func shapeOf(t reflect.Type) shape {
 	if s, ok := shapes.Load(t); ok {
 		return s.(shape)
 	}
-	w := shapeWalk{seen: make(map[reflect.Type]bool)}
-	w.walk(t, t.String())
-	switch t.Kind() {
-	case reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice:
-		w.nilable = true
-	case reflect.Struct:
-		w.empty = t.NumField() == 0 && !has[json.Marshaler](t) && !has[encoding.TextMarshaler](t)
+	w := shapeWalk{seen: make(map[place]bool)}
+	if t != rawJSON { // it is kept as it is
+		w.walk(place{t, true}, t.String())
 	}
+	w.nilable = isNilable(t)
+	w.empty = t.Kind() == reflect.Struct && t.NumField() == 0 && !has[json.Marshaler](t) && !has[encoding.TextMarshaler](t)
 	shapes.Store(t, w.shape)
 	return w.shape
+}
+
+var rawJSON = reflect.TypeFor[json.RawMessage]() //nolint:gochecknoglobals // it is a constant
+
+func isNilable(t reflect.Type) bool {
+	k := t.Kind()
+	return k == reflect.Interface || k == reflect.Map || k == reflect.Pointer || k == reflect.Slice
 }
 
 // has reports whether t, or a pointer to it, has the methods of the interface I.
 func has[I any](t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[I]()) }
 
+// A place is where values of a type are. The values of a map have no address, and so no methods of pointers.
+type place struct {
+	reflect.Type
+
+	addressable bool
+}
+
+func (p place) elem() place { return place{p.Elem(), p.addressable || p.Kind() != reflect.Array} }
+
 type shapeWalk struct {
 	shape
 
-	seen map[reflect.Type]bool
+	seen map[place]bool
 }
 
 func (w *shapeWalk) lose(format string, args ...any) {
@@ -50,47 +63,42 @@ func (w *shapeWalk) lose(format string, args ...any) {
 	}
 }
 
-func (w *shapeWalk) walk(t reflect.Type, name string) {
-	if w.err != nil || w.seen[t] {
+func (w *shapeWalk) walk(p place, name string) {
+	if w.err != nil || w.seen[p] {
 		return
 	}
-	w.seen[t] = true
-	if t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer && w.custom(t, name) {
+	w.seen[p] = true
+	if p.Kind() != reflect.Interface && p.Kind() != reflect.Pointer && w.custom(p, name) {
 		return
 	}
-	switch t.Kind() {
+	switch p.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
-		w.lose("%s is of type %v", name, t)
+		w.lose("%s is of type %v", name, p.Type)
 	case reflect.Interface:
-		if t.NumMethod() > 0 {
-			w.lose("%s is an interface with methods, %v", name, t)
+		if p.NumMethod() > 0 {
+			w.lose("%s is an interface with methods, %v", name, p.Type)
 		}
 		w.numbers = true
-	case reflect.Array, reflect.Slice, reflect.Pointer:
-		w.walk(t.Elem(), name)
+	case reflect.Pointer:
+		w.pointer(p, name)
+	case reflect.Array, reflect.Slice:
+		w.walk(p.elem(), name)
 	case reflect.Map:
-		w.keys(t.Key(), name)
-		w.walk(t.Elem(), name)
+		w.keys(p.Key(), name)
+		w.walk(place{p.Elem(), false}, name)
 	case reflect.Struct:
-		for f := range t.Fields() {
-			w.field(f, name+"."+f.Name)
-		}
+		f := fieldWalk{w, p.addressable, make(map[string]string), make(map[reflect.Type]bool)}
+		f.walk(p.Type, name)
 	}
 }
 
-// custom reports whether t has methods of its own for JSON, which are trusted if they are two.
-func (w *shapeWalk) custom(t reflect.Type, name string) bool {
-	switch {
-	case has[json.Unmarshaler](t):
-		return true
-	case has[json.Marshaler](t):
-		w.lose("%s has a MarshalJSON and no UnmarshalJSON", name)
-	case has[encoding.TextUnmarshaler](t):
-		return true
-	case has[encoding.TextMarshaler](t):
-		w.lose("%s has a MarshalText and no UnmarshalText", name)
+// pointer refuses pointers of which JSON does not say whether they, or what they point to, are nil.
+func (w *shapeWalk) pointer(p place, name string) {
+	e := p.Elem()
+	if e == rawJSON || isNilable(e) && !has[json.Marshaler](e) && !has[encoding.TextMarshaler](e) {
+		w.lose("%s points to what can be nil, %v", name, e)
 	}
-	return false
+	w.walk(p.elem(), name)
 }
 
 func (w *shapeWalk) keys(t reflect.Type, name string) {
@@ -99,19 +107,5 @@ func (w *shapeWalk) keys(t reflect.Type, name string) {
 	case has[encoding.TextMarshaler](t) && has[encoding.TextUnmarshaler](t):
 	default:
 		w.lose("the keys of %s are of type %v", name, t)
-	}
-}
-
-func (w *shapeWalk) field(f reflect.StructField, name string) {
-	tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	embedded := f.Type.Kind() == reflect.Struct && f.Anonymous
-	switch {
-	case f.Type.Size() == 0 || f.Name == "_":
-	case f.Tag.Get("json") == "-":
-		w.lose("%s is left out of JSON", name)
-	case f.IsExported() || embedded && tag == "":
-		w.walk(f.Type, name)
-	default:
-		w.lose("%s is not exported", name)
 	}
 }

@@ -1,0 +1,34 @@
+package idempotency_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/seawall-go/seawall/idempotency"
+)
+
+// The names of blobs had the caller's key in them, where it was written to the bucket's logs.
+func TestRegression_ARawKeyIsNotInTheNamesOfBlobs(t *testing.T) {
+	s := newStage()
+	b := &blobs{}
+	s.Store, s.config.Blobs, s.config.RawKey = limited{&s.memory, 200}, b, true
+	want := make([]byte, 500)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(want)
+	for range 2 {
+		got, err := idempotency.Do(t.Context(), s.config, "secret-7", func(context.Context) ([]byte, error) { return want, nil })
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes, %v", len(got), err)
+		}
+	}
+	if len(b.kept) != 1 {
+		t.Errorf("%d blobs", len(b.kept))
+	}
+	for name := range b.kept {
+		if strings.Contains(name, "secret") || !strings.HasPrefix(name, "orders#") {
+			t.Errorf("the blob is called %q", name)
+		}
+	}
+}
