@@ -23,8 +23,8 @@ import (
 // Key returns the function that makes a key of what the expression selects from an event's JSON: for a [json.RawMessage]
 // from what it says, and for any other type from what [json.Marshal] makes of it, so that members have their JSON names.
 //
-// A string is the key itself. Of anything else the key is its [idempotency.Payload], to the last digit of a number. There
-// is no key if what is selected is null, an empty string, or a list or an object of nothing else; 0 and false are keys.
+// A string is the key itself. Of anything else the key is "json:" and its [idempotency.Payload], to the last digit of a
+// number; and so it is of a string that begins like that, so that no two values have one key. There is no key if what is selected is null, an empty string, or a list or an object of nothing else; 0 and false are keys.
 // Select all that together names the call: parts that are missing while others are there are part of the key as null.
 //
 // Key panics if the expression cannot be parsed, or if it goes through the members of an object, with a wildcard, keys or
@@ -46,11 +46,24 @@ func Key[In any](expression string) func(in In) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", expression, err)
 		}
-		if s, ok := selected.(string); ok || absent(selected) {
-			return s, nil
-		}
-		return idempotency.Payload(selected)
+		return keyOf(selected)
 	}
+}
+
+const tag = "json:"
+
+func keyOf(selected any) (string, error) {
+	if absent(selected) {
+		return "", nil
+	}
+	if s, ok := selected.(string); ok && !strings.HasPrefix(s, tag) {
+		return s, nil
+	}
+	key, err := idempotency.Payload(selected)
+	if err != nil {
+		return "", err
+	}
+	return tag + key, nil
 }
 
 func compile(expression string) (*lib.JMESPath, error) {

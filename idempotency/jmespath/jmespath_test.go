@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ func payload(t *testing.T, v any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key
+	return "json:" + key
 }
 
 func TestKey(t *testing.T) {
@@ -76,6 +77,32 @@ func TestKey(t *testing.T) {
 				t.Errorf("got %q, %v; want %q", got, err, tt.want)
 			}
 		})
+	}
+}
+
+// A number and the string that its key was had one key.
+func TestRegression_KeysOfDifferentTypesAreDifferent(t *testing.T) {
+	key := jmespath.Key[json.RawMessage]("id")
+	seen := make(map[string]string)
+	for _, id := range []string{`5`, `"5"`, `[5]`, `{"a":5}`, `true`, `"true"`, `"json:"`, `"json:5"`, `"json:json:5"`, `"JSON:5"`, `["json:5"]`} {
+		for range 4 { // the key of a key of a key
+			got, err := key(json.RawMessage(`{"id":` + id + `}`))
+			if err != nil || got == "" {
+				t.Fatalf("%s: %q, %v", id, got, err)
+			}
+			if other, ok := seen[got]; ok && other != id {
+				t.Errorf("%s has the key of %s, %s", id, other, got)
+			}
+			seen[got] = id
+			if id == strconv.Quote(got) {
+				break // a string is its own
+			}
+			id = strconv.Quote(got)
+		}
+		sum := strings.TrimPrefix(payload(t, json.RawMessage(id)), "json:")
+		if got, err := key(json.RawMessage(`{"id":"` + sum + `"}`)); err != nil || got != sum {
+			t.Errorf("the string %s has the key %s, %v", sum, got, err)
+		}
 	}
 }
 
