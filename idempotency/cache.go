@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"bytes"
 	"container/list"
 	"fmt"
 	"sync"
@@ -63,11 +64,12 @@ func (c *Cache) get(key string) (Record, bool) {
 	return e.record, true
 }
 
-// put keeps r, a completed record, whose data nobody changes.
+// put keeps a copy of r, a completed record.
 func (c *Cache) put(key string, r Record) {
 	if c == nil {
 		return
 	}
+	r.Result.Data = bytes.Clone(r.Result.Data)
 	now := time.Now()
 	e := cached{key: key, record: r, since: wall.At(now), left: r.Expires.Sub(now)}
 	entries, bytes := c.Entries, c.Bytes

@@ -1,8 +1,10 @@
 package idempotency_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +77,72 @@ func TestKeptErrorIsCached(t *testing.T) {
 			t.Errorf("%d round trips", n)
 		}
 	}
+}
+
+// asIs is a Codec that keeps bytes as they are, and in their place.
+type asIs struct{}
+
+func (asIs) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
+
+func (asIs) Unmarshal(data []byte, v any) error {
+	*v.(*[]byte) = data
+	return nil
+}
+
+// A Codec returned the result's own bytes, its caller changed the result, and with it every replay.
+func TestRegression_CachedResultIsACopy(t *testing.T) {
+	for name, max := range map[string]int{"inline": 0, "in a blob": 150} {
+		t.Run(name, func(t *testing.T) {
+			noise := make([]byte, 200)
+			_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+			s := newStage()
+			s.Store = limited{&s.memory, max}
+			kept := shares{}
+			s.config.Codec, s.config.Cache, s.config.Blobs = asIs{}, new(idempotency.Cache), kept
+			for i := range 5 {
+				got, err := idempotency.Do(t.Context(), s.config, "7", func(context.Context) ([]byte, error) { return bytes.Clone(noise), nil })
+				if err != nil || !bytes.Equal(got, noise) {
+					t.Errorf("call %d: %x, %v", i, got, err)
+				}
+				clear(got)
+				if i == 2 {
+					s.config.Cache = new(idempotency.Cache) // the next one has it from the store
+				}
+			}
+			for _, data := range kept {
+				clear(data)
+			}
+			if got, err := idempotency.Do(t.Context(), s.config, "7", func(context.Context) ([]byte, error) { panic("it ran") }); err != nil || !bytes.Equal(got, noise) {
+				t.Errorf("in the end: %x, %v", got, err)
+			}
+		})
+	}
+}
+
+// shares keeps what it is given, and gives what it keeps.
+type shares map[string][]byte
+
+func (b shares) Put(_ context.Context, name string, data []byte) error {
+	b[name] = data
+	return nil
+}
+
+func (b shares) Get(_ context.Context, name string) ([]byte, error) { return b[name], nil }
+
+// A transaction completed the record with one result, the handler returned another, and the cache disagreed with the store.
+func TestRegression_CacheAgreesWithATransaction(t *testing.T) {
+	s := newStage()
+	s.config.Cache = new(idempotency.Cache)
+	s.then = func(ctx context.Context) error {
+		c, err := idempotency.CompletionOf(ctx, receipt{"7", 42})
+		if err != nil {
+			return err
+		}
+		return s.memory.Complete(ctx, c)
+	}
+	s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 2)
+	s.want(t, t.Context(), order{ID: "7"}, 42, idempotency.Replayed, 1)
+	s.want(t, t.Context(), order{ID: "7"}, 42, idempotency.Replayed, 0)
 }
 
 func TestCacheIsBounded(t *testing.T) {

@@ -434,7 +434,7 @@ func TestOutcomesHaveNames(t *testing.T) {
 	for o := range idempotency.Unsaved + 2 {
 		got = append(got, o.String())
 	}
-	want := []string{"pending", "ran", "took over", "replayed", "refused", "unprotected", "lost", "unsaved", "unsaved"}
+	want := []string{"pending", "ran", "took over", "released", "replayed", "refused", "unprotected", "lost", "unsaved", "unsaved"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}

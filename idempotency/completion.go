@@ -21,10 +21,12 @@ func CompletionOf(ctx context.Context, result any) (Completion, error) {
 	if err := assign(v, result); err != nil {
 		return Completion{}, err
 	}
-	left, err := r.encoded(v)
-	if err == nil {
-		left, err = r.fit(ctx, left)
+	left, err := r.op.encode(v)
+	if err != nil {
+		return r.completion(Result{Encoding: NotKept}), r.notKept(err)
 	}
+	r.handed.Store(true)
+	left, err = r.fit(ctx, left)
 	return r.completion(left), err
 }
 

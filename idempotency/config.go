@@ -18,6 +18,7 @@ const (
 
 	overrun = time.Second     // Lambda kills a function up to 0.7 s after its deadline
 	settle  = 5 * time.Second // to write how a run ended, where no deadline is known
+	hurry   = time.Second / 2 // to do so where the store has failed already
 )
 
 // A Config says how the calls of one operation are made once. It is a plain value: copy it freely, change the copy, and
@@ -68,7 +69,8 @@ type Config struct {
 	Fingerprint func(in any) (string, error)
 
 	// RefuseAbandoned refuses calls, with an [*UncertainError], of which an earlier run neither ended nor lives: its
-	// process was killed, or its end could not be written. Nobody knows whether it had its effect, and this goes on
+	// process was killed, or its end could not be written, or was Uncertain. Nobody knows whether it had its effect, and
+	// this goes on
 	// after the TTL, until a Config with Reconcile settles it. Otherwise the call runs again.
 	RefuseAbandoned bool
 
@@ -79,9 +81,15 @@ type Config struct {
 	Reconcile func(ctx context.Context, run Abandoned) (result any, done bool, err error)
 
 	// Keep says which errors of the handler are results: kept, and replayed, without what the handler returned besides.
-	// Nil means none. Any other error gives the key back, and the next call runs; and so does, unasked, the error of a
+	// Nil means none. Any other error gives the key back, and the next call runs; and so does, unasked, any error of a
 	// handler whose context has ended.
 	Keep func(err error) bool
+
+	// Uncertain says which errors of the handler leave open whether it had its effect, such as a payment provider that did
+	// not answer in time. They come out as they are, and the record stays that of a run that is abandoned, from this moment
+	// on: the next call runs again, or is refused, or asks, as RefuseAbandoned and Reconcile say. Uncertain is asked before
+	// Keep, also when the context of the handler has ended. Nil means none.
+	Uncertain func(err error) bool
 
 	// Rebuild makes of an error that is replayed one that is returned. Nil means that it is returned as it is. With
 	//
@@ -106,12 +114,18 @@ type Config struct {
 	// may share a Cache.
 	Cache *Cache
 
-	// FailOpen runs calls unprotected when the store fails to say whether they may run. Otherwise they are refused with
-	// a [*StoreError].
+	// FailOpen runs calls unprotected when the store fails to say whether they may run, unless it is known that another
+	// run is going on, or was abandoned and is for Reconcile to judge. Otherwise they are refused with a [*StoreError].
+	//
+	// The store may have granted the claim all the same. So its lease is renewed while the handler runs, and half a second
+	// is spent to write how the run ended: a second call meanwhile is refused, and a later one is a replay, if there is a
+	// record after all.
 	FailOpen bool
 
 	// Owner names the run, for executions that are suspended and resumed and have to find their own record in progress.
-	// Two runs that are not one must not have the same name. Nil, or an empty name, means 128 random bits.
+	// Two runs that are not one must not have the same name. Nil, or an empty name, means 128 random bits, as does taking
+	// over from an abandoned run until Reconcile has said what that did. A run that finds its own record goes on, and
+	// Reconcile is not asked.
 	Owner func(ctx context.Context) string
 }
 

@@ -26,8 +26,8 @@
 // # When things fail
 //
 // If the store does not answer, calls are refused, or run unprotected with FailOpen. If it fails after the handler has
-// succeeded, the caller gets the result all the same; the record stays in progress, and when its lease is over the next
-// call runs. If a result cannot be kept, for it is too large or cannot be encoded, the record says so, and later calls get
+// succeeded, it is asked again until the time that is kept in reserve is over, and the caller gets the result all the
+// same; the record stays in progress then, and when its lease is over the next call runs. If a result cannot be kept, for it is too large or cannot be encoded, the record says so, and later calls get
 // a [*NotKeptError].
 //
 // The environment variable SEAWALL_IDEMPOTENCY_DISABLED, set to true, switches everything off.

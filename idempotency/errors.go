@@ -7,8 +7,8 @@ import (
 )
 
 // ErrLost is what a [Store] returns to a caller that does not own the record: its lease was over and another took the
-// key over, or the record is gone. A handler whose record is lost while it runs finds it as the cause of its context's
-// end, with [context.Cause].
+// key over, or the record is gone. A handler whose record is lost while it runs, or whose lease is over because it could
+// not be renewed, finds it as the cause of its context's end, with [context.Cause].
 var ErrLost = errors.New("idempotency: the record has another owner")
 
 // What errors.Is finds in the errors of calls that were not run.
@@ -21,6 +21,10 @@ var (
 	ErrStore      = errors.New("idempotency: the store failed")
 	ErrCorrupt    = errors.New("idempotency: the record cannot be read")
 )
+
+// ErrTooLarge is what a [Store] returns, on its own or wrapped, for a completion whose result it will never take. The result
+// is then not kept, and no time is lost with trying again.
+var ErrTooLarge = errors.New("idempotency: the result is too large for the record")
 
 // A Subject is what an error is about. It names the key by a digest, because keys may be secrets and errors are logged.
 type Subject struct {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
 
@@ -134,21 +135,45 @@ func ExampleConfig_keep() {
 	// card declined, code 51 51
 }
 
-// killed is a store with the record of a run that ended without a word.
+// A payment provider that does not answer may have charged the card: the next call finds out.
+func ExampleConfig_uncertain() {
+	once := idempotency.Config{
+		Store:     &idempotency.Memory{},
+		Scope:     "charge",
+		Uncertain: func(err error) bool { return errors.Is(err, context.DeadlineExceeded) },
+		Reconcile: func(_ context.Context, run idempotency.Abandoned) (any, bool, error) {
+			fmt.Println("looking for the charge of", run.Key)
+			return Receipt{"charge found"}, true, nil
+		},
+	}
+	charge := func(ctx context.Context) (Receipt, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+		defer cancel()
+		<-ctx.Done() // there is no answer
+		return Receipt{}, ctx.Err()
+	}
+	for range 2 {
+		receipt, err := idempotency.Do(context.Background(), once, "order 7", charge)
+		fmt.Println(receipt.Text, err)
+	}
+	// Output:
+	//  context deadline exceeded
+	// looking for the charge of order 7
+	// charge found <nil>
+}
+
+// killed is a store with the record of a run of which nobody knows how it ended.
 func killed(c idempotency.Config, key string) idempotency.Store {
-	store := &storetest.Flaky{Store: &idempotency.Memory{}}
-	cut := storetest.Fault{Err: errors.New("cut off")}
-	store.Next(storetest.Complete, cut, cut, cut, cut)
-	c.Store, c.Lease = store, time.Millisecond
-	_, _ = idempotency.Do(context.Background(), c, key, func(context.Context) (Receipt, error) { return Receipt{}, nil })
-	return store
+	c.Store = &idempotency.Memory{}
+	c.Uncertain = func(error) bool { return true }
+	_, _ = idempotency.Do(context.Background(), c, key, func(context.Context) (Receipt, error) { return Receipt{}, io.ErrUnexpectedEOF })
+	return c.Store
 }
 
 // A function was killed. Whether the card was charged, the payment service knows.
 func ExampleConfig_reconcile() {
 	once := idempotency.Config{
 		Scope: "charge",
-		Skew:  -1,
 		Reconcile: func(_ context.Context, run idempotency.Abandoned) (any, bool, error) {
 			fmt.Println("looking for the charge of", run.Key, "by attempt", run.Attempt)
 			return Receipt{"charge found"}, true, nil
@@ -166,7 +191,7 @@ func ExampleConfig_reconcile() {
 }
 
 func ExampleUncertainError() {
-	once := idempotency.Config{Scope: "charge", Skew: -1, RefuseAbandoned: true}
+	once := idempotency.Config{Scope: "charge", RefuseAbandoned: true}
 	once.Store = killed(once, "order 7")
 
 	_, err := idempotency.Do(context.Background(), once, "order 7", func(context.Context) (Receipt, error) {

@@ -3,6 +3,7 @@ package idempotency
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 )
 
@@ -56,10 +57,15 @@ func (e *ReplayedError) As(target any) bool {
 	return false
 }
 
-// encodeFailure makes a result of an error.
-func encodeFailure(err error) Result {
-	data, _ := json.Marshal(failures(err, nil)) // of strings, and of JSON
-	return Result{Encoding: JSON, Data: data, Failed: true}
+// encodeFailure makes a result of an error. A panic of one of its methods is why it cannot.
+func encodeFailure(failure error) (result Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	data, err := json.Marshal(failures(failure, nil))
+	return Result{Encoding: JSON, Data: data, Failed: true}, err
 }
 
 func decodeFailure(data []byte) (*ReplayedError, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/seawall-go/seawall/internal/wall"
 )
 
 // lease is for how long from now the run is taken to be alive.
@@ -25,6 +27,8 @@ type heartbeat struct {
 	run *run
 
 	mu      sync.Mutex
+	since   wall.Instant // when the lease that the store has confirmed was asked for
+	good    time.Duration
 	timer   *time.Timer
 	cancel  context.CancelFunc // of the renewal under way
 	renewed chan struct{}      // closed when it has ended
@@ -32,10 +36,20 @@ type heartbeat struct {
 	lost    bool
 }
 
+// confirm notes that the lease, if the store grants what it is asked now, is good for so long.
+func (h *heartbeat) confirm(now time.Time, good time.Duration) {
+	h.since, h.good = wall.At(now), good
+}
+
+// left is how long the lease is still good.
+func (h *heartbeat) left() time.Duration { return h.good - wall.Now().Since(h.since) }
+
 // start lets the heartbeat begin. ctx is what renewals run with; they outlive its end, for the handler may.
 func (h *heartbeat) start(ctx context.Context, r *run) {
-	first := r.op.Lease / 3
-	if !r.deadline.IsZero() {
+	var first time.Duration
+	if r.deadline.IsZero() {
+		first = max(h.left()-r.op.Lease*2/3, 0)
+	} else {
 		// Lambda has killed the function by then; only where nobody does is there anything to renew.
 		first = max(time.Until(r.deadline), 0) + overrun*4/5
 	}
@@ -46,8 +60,11 @@ func (h *heartbeat) start(ctx context.Context, r *run) {
 	h.timer = time.AfterFunc(first, func() { h.beat(context.WithoutCancel(ctx)) })
 }
 
-// stop ends the heartbeat, and reports whether the record was lost. Nothing of it goes on after that.
+// stop ends the heartbeat, if it began, and reports whether the record was lost. Nothing of it goes on after that.
 func (h *heartbeat) stop() (lost bool) {
+	if h.timer == nil {
+		return false
+	}
 	h.mu.Lock()
 	h.stopped = true
 	h.timer.Stop()
@@ -75,26 +92,49 @@ func (h *heartbeat) beat(ctx context.Context) {
 	defer cancel()
 	renewed := make(chan struct{})
 	h.cancel, h.renewed = cancel, renewed
+	left := h.left()
 	h.mu.Unlock()
 	defer close(renewed)
 
-	err := op.Store.Extend(ctx, h.run.key, h.run.owner, time.Now().Round(0).Add(op.Lease))
+	over := time.AfterFunc(left, h.tell) // whatever becomes of the renewal
+	defer over.Stop()
+	now := time.Now()
+	err := op.Store.Extend(ctx, h.run.key, h.run.owner, now.Round(0).Add(op.Lease))
 	if errors.Is(err, ErrLost) {
-		h.mu.Lock()
-		h.lost = true
-		h.mu.Unlock()
-		if h.run.lost != nil {
-			h.run.lost(ErrLost)
-		}
+		h.lose()
 		return
 	}
-	next := op.Lease / 3
-	if err != nil {
-		next = min(next, time.Second)
-	}
+
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	next := op.Lease / 3
+	if err == nil {
+		h.confirm(now, op.Lease)
+	} else {
+		next = min(next, time.Second)
+		if left := h.left(); left > 0 {
+			next = min(next, left)
+		}
+	}
 	if !h.stopped {
 		h.timer.Reset(next)
+	}
+}
+
+// lose notes that the record has another owner. A run that did not know whether it ever had one has lost nothing.
+func (h *heartbeat) lose() {
+	if h.run.open {
+		return
+	}
+	h.mu.Lock()
+	h.lost = true
+	h.mu.Unlock()
+	h.tell()
+}
+
+// tell ends the handler's context, where its deadline has not.
+func (h *heartbeat) tell() {
+	if h.run.lost != nil {
+		h.run.lost(ErrLost)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seawall-go/seawall/idempotency"
 	"github.com/seawall-go/seawall/idempotency/storetest"
+	"github.com/seawall-go/seawall/internal/wall"
 )
 
 func TestLeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
@@ -98,6 +99,53 @@ func TestHandlerWhoseRecordIsLostIsToldSo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A run that could not reach the store went on, and was not told, while the next one began.
+func TestRegression_HandlerIsToldThatItsLeaseIsOver(t *testing.T) {
+	for name, fault := range map[string]storetest.Fault{"the store fails": {Err: errBoom}, "the store hangs": {Delay: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				s.config.Skew = -1
+				s.Next(storetest.Extend, storetest.Fault{}) // at 20 s
+				for range 99 {
+					s.Next(storetest.Extend, fault)
+				}
+				start := time.Now()
+				s.then = func(ctx context.Context) error {
+					<-ctx.Done()
+					if cause := context.Cause(ctx); cause != idempotency.ErrLost || time.Since(start) != 80*time.Second { //nolint:errorlint // the same value
+						t.Errorf("after %v the cause is %v", time.Since(start), cause)
+					}
+					return nil
+				}
+				if r, outcome, err := s.call(t.Context(), order{ID: "7"}); r != (receipt{"7", 1}) || outcome != idempotency.Ran || err != nil {
+					t.Errorf("got %v, %v, %v", r, outcome, err)
+				}
+				s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Replayed, 1) // nobody had taken over
+			})
+		})
+	}
+}
+
+// It is not the clock that stood still while the machine slept that says so.
+func TestRegression_HandlerIsToldThatItsLeaseIsOverAfterAFreeze(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		start := time.Now()
+		s.then = func(ctx context.Context) error {
+			defer wall.Freeze(2 * time.Minute)()
+			<-ctx.Done()
+			if cause := context.Cause(ctx); cause != idempotency.ErrLost || time.Since(start) != 20*time.Second { //nolint:errorlint // the same value
+				t.Errorf("after %v the cause is %v", time.Since(start), cause)
+			}
+			return errBoom
+		}
+		if _, outcome, err := s.call(t.Context(), order{ID: "7"}); outcome != idempotency.Released || err != errBoom { //nolint:errorlint // the same value
+			t.Errorf("got %v, %v", outcome, err)
+		}
+	})
 }
 
 // The call ends while a renewal hangs: the renewal ends too, and before the call does.

@@ -127,12 +127,12 @@ func TestReconcileThatCannotGiveBack(t *testing.T) {
 		abandoned(t, s, t.Context())
 		time.Sleep(66 * time.Second)
 		s.config.Reconcile = func(context.Context, idempotency.Abandoned) (any, bool, error) { return nil, false, errBoom }
-		down := storetest.Fault{Err: errors.New("down")}
-		s.Next(storetest.Extend, down, down, down, down)
+		s.Store = mute{&s.memory}
 		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrUncertain)
 		if got := s.told(); got != "takeover unsaved refusal" {
 			t.Errorf("told %q", got)
 		}
+		s.Store = &s.memory
 		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrInProgress)
 		time.Sleep(66 * time.Second)
 		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrUncertain)

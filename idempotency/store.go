@@ -15,6 +15,9 @@ import (
 // A verb that the store may have carried out though its reply was lost can be sent again with the same arguments, and
 // does then what it would have reported the first time: an Owner is made for one run and names nobody else.
 //
+// A record that is there and cannot be read is an error in which errors.Is finds ErrCorrupt: it is not free. Any other
+// error but ErrLost says nothing about the record.
+//
 // A Store is safe for concurrent use, and knows nothing of operations: the configuration of one never reaches another.
 type Store interface {
 	// Claim makes the record of c.Key the claimer's, in progress, if it is free, and returns the record as it is now.
@@ -31,7 +34,8 @@ type Store interface {
 
 	// Complete makes the record of c.Key completed, with the result in c and without a Lease, if c.Owner has claimed it
 	// and nobody took it over. That is still so when the Lease is over, as long as no one else came. If c.Owner has
-	// completed it before, nothing changes and the error is nil. Otherwise nothing changes and the error is ErrLost.
+	// completed it before, nothing changes and the error is nil. Otherwise nothing changes and the error is ErrLost. An
+	// error in which errors.Is finds ErrTooLarge says that the record will never hold the Data, though MaxData let it.
 	Complete(ctx context.Context, c Completion) error
 
 	// Release deletes the record of key, which is then free, if owner has claimed it and it is in progress. A record

@@ -31,8 +31,9 @@ type Outcome uint32
 // The outcomes of calls.
 const (
 	Pending     Outcome = iota // it did not end yet
-	Ran                        // the handler ran, and its record says so
+	Ran                        // the handler ran, and its record has the result
 	TookOver                   // the same, after an earlier run that was abandoned
+	Released                   // the handler ran and failed, and the next call runs, or asks what it did if that is uncertain
 	Replayed                   // the handler did not run, the result is that of an earlier call
 	Refused                    // the handler did not run, the error says why
 	Unprotected                // the handler ran without a record: there is no key, no store, or idempotency is disabled
@@ -42,7 +43,7 @@ const (
 
 // String returns the outcome as a word or two.
 func (o Outcome) String() string {
-	return [...]string{"pending", "ran", "took over", "replayed", "refused", "unprotected", "lost", "unsaved"}[min(o, Unsaved)]
+	return [...]string{"pending", "ran", "took over", "released", "replayed", "refused", "unprotected", "lost", "unsaved"}[min(o, Unsaved)]
 }
 
 type watchKey struct{}

@@ -67,8 +67,8 @@ func TestSecondCallerTakesOverWhenTheFirstDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
 		s.config.Wait = 2 * time.Minute
-		abandoned(t, s, t.Context())
 		start := time.Now()
+		abandoned(t, s, t.Context())
 		r, outcome, err := s.call(t.Context(), order{ID: "7"})
 		if r != (receipt{"7", 2}) || outcome != idempotency.TookOver || err != nil {
 			t.Errorf("got %v, %v, %v", r, outcome, err)
@@ -111,18 +111,51 @@ func TestSecondCallerWaitsNoLongerThanItMay(t *testing.T) {
 	}
 }
 
-func TestStoreThatFailsDuringTheWaitRefuses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage()
-		s.config.Wait, s.config.FailOpen = time.Minute, true // another run is known to go on
-		wait := runFirst(t, s, time.Minute, nil)
-		s.Next(storetest.Load, storetest.Fault{}, storetest.Fault{Err: errBoom})
-		err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrStore)
-		if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "load" {
-			t.Errorf("got %v", err)
-		}
-		wait()
-	})
+// One look that failed ended a call that had a minute to look again.
+func TestRegression_LookThatFailsIsTakenAgain(t *testing.T) {
+	for name, fault := range map[string]storetest.Fault{"an error": {Err: errBoom}, "no answer": {Delay: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				s.config.Wait = time.Minute
+				wait := runFirst(t, s, 30*time.Second, nil)
+				s.Next(storetest.Load, fault, storetest.Fault{}, fault, fault)
+				start := time.Now()
+				r, outcome, err := s.call(t.Context(), order{ID: "7"})
+				if r != (receipt{"7", 1}) || outcome != idempotency.Replayed || err != nil || time.Since(start) > 31*time.Second {
+					t.Errorf("got %v, %v, %v after %v", r, outcome, err, time.Since(start))
+				}
+				wait()
+			})
+		})
+	}
+}
+
+func TestStoreThatIsDownDuringTheWaitRefuses(t *testing.T) {
+	for name, fault := range map[string]storetest.Fault{"an error": {Err: errBoom}, "no answer": {Delay: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage()
+				s.config.Wait, s.config.FailOpen = 30*time.Second, true // another run is known to go on
+				wait := runFirst(t, s, time.Minute, nil)
+				for range 99 {
+					s.Next(storetest.Load, fault)
+				}
+				start := time.Now()
+				err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrStore)
+				if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "load" {
+					t.Errorf("got %v", err)
+				}
+				if took := time.Since(start); took < 30*time.Second || took > 31*time.Second {
+					t.Errorf("after %v", took)
+				}
+				if s.Calls(storetest.Release) != 0 {
+					t.Error("it was released, and never claimed")
+				}
+				wait()
+			})
+		})
+	}
 }
 
 // The store's clock says that a lease is still good of which the caller's says that it is over.

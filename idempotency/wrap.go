@@ -15,7 +15,8 @@ import (
 // An error of h comes out as it is. It gives the key back, so that the next call runs h again, unless c keeps such
 // errors; a panic does so, and goes on. What keeps h from running is an error of this package.
 //
-// h's context ends a little before the caller's, to leave time to write what became of h, and when its record is lost.
+// h's context ends a little before the caller's, to leave time to write what became of h. Where the caller's has no
+// deadline it ends, with the cause [ErrLost], when the record is lost, or its lease is over and could not be renewed.
 //
 // Wrap panics if c makes no sense, or if values of type Out cannot be replayed.
 func Wrap[In, Out any](h func(ctx context.Context, in In) (Out, error), key func(in In) (string, error), c Config) func(ctx context.Context, in In) (Out, error) {
