@@ -26,19 +26,25 @@ func placeOrder(payments *Payments) handler {
 	}
 }
 
-// once makes a handler of it that may be called as often as it wants.
+// once makes a handler of it that may be called as often as anybody likes.
 func once(placeOrder handler, payments *Payments, store idempotency.Store) handler {
-	return idempotency.Wrap(placeOrder, func(o Order) (string, error) { return o.ID, nil }, idempotency.Config{
+	return idempotency.Wrap(placeOrder, byID, idempotency.Config{
 		Store: store,
 		Scope: "place order",
-		Wait:  5 * time.Second,        // the second click gets the first one's receipt
-		Lease: 400 * time.Millisecond, // of a run without a word; so short only because nobody likes to watch a minute
-		Skew:  -1,                     // there is one clock here
 
-		// A run has died, and nobody knows whether it had charged: the payment service does.
+		// Who comes while another is at work waits for its receipt.
+		Wait: 5 * time.Second,
+
+		// A worker that says nothing for so long is dead. Leave that at its minute: here nobody wants to watch one.
+		Lease: 400 * time.Millisecond,
+		Skew:  -1, // there is one clock
+
+		// It may have charged before it died. The payment service knows.
 		Reconcile: func(_ context.Context, run idempotency.Abandoned) (result any, done bool, err error) {
 			receipt, charged := payments.Find(run.In.(Order))
 			return receipt, charged, nil
 		},
 	})
 }
+
+func byID(o Order) (string, error) { return o.ID, nil }

@@ -9,7 +9,8 @@
 //	go run ./examples/payments-idempotent -store dynamodb -endpoint http://localhost:8000
 //	go run ./examples/payments-idempotent -store redis -addr localhost:6379
 //
-// Handler.go is all that a program of your own needs; the rest is what happens to it.
+// All that a program of its own needs is in handler.go. The rest is what happens to it: shop.go delivers every order
+// twice, scene.go says when, and worker.go lets workers answer, or not.
 package main
 
 import (
@@ -44,18 +45,18 @@ func run(ctx context.Context, p place, out io.Writer) error {
 	}
 
 	without, with := newShop(nil), newShop(store)
-	fmt.Fprintf(out, "Orders that come twice. Records: %s.\n", p)
+	fmt.Fprintf(out, "%d orders, each delivered twice. Records: %s.\n", len(scenes), p)
 	for _, s := range scenes {
 		without.play(s)
+		first, second := with.play(s)
 		fmt.Fprintf(out, "\n%s: %s\n", s.name, s.story)
-		for _, answer := range with.play(s) {
-			fmt.Fprintln(out, "   ", answer)
-		}
+		fmt.Fprintf(out, "    first delivery   %s\n", first)
+		fmt.Fprintf(out, "    second delivery  %s\n", second)
 	}
 
-	fmt.Fprintf(out, "\n%-30s%10s%10s\n", "charges per order", "without", "with")
+	fmt.Fprintf(out, "\n%-24s%8s%8s\n", "charges for each order", "without", "with")
 	for _, s := range scenes {
-		fmt.Fprintf(out, "    %-26s%10d%10d\n", s.name, without.charges(s), with.charges(s))
+		fmt.Fprintf(out, "    %-20s%8d%8d\n", s.name, without.charges(s), with.charges(s))
 	}
 	for _, s := range scenes {
 		if n := with.charges(s); n != 1 {

@@ -62,11 +62,11 @@ func TestOrdersAreChargedOnce(t *testing.T) {
 				t.Error(err)
 			}
 			for _, want := range []string{
-				`duplicate delivery: .*\n    receipt 1, charged\n    receipt 1, again\n`,
-				`double click: .*\n    receipt 2, (charged\n    receipt 2, again|again\n    receipt 2, charged)\n`,
-				`timeout: .*\n    no answer in time\n    receipt 3, again\n`,
-				`crash: .*\n    no answer: the worker died\n    receipt 4, again\n`,
-				`charges per order +without +with\n( +[a-z ]+2 +1\n){4}`,
+				`duplicate delivery: .*\n    first delivery   receipt 1, charged\n    second delivery  receipt 1 again, not charged\n`,
+				`double click: .*\n    first delivery   receipt 2, charged\n    second delivery  receipt 2 again, not charged\n`,
+				`timeout: .*\n    first delivery   no answer in time\n    second delivery  receipt 3 again, not charged\n`,
+				`crash: .*\n    first delivery   no answer: the worker died\n    second delivery  receipt 4 again, not charged\n`,
+				`charges for each order +without +with\n( +[a-z ]+2 +1\n){4}`,
 				`\nWith idempotency, every order was charged once.\n$`,
 			} {
 				if !regexp.MustCompile(want).Match(out.Bytes()) {

@@ -7,30 +7,33 @@ type Payments struct {
 	mu       sync.Mutex
 	count    int
 	receipts map[string][]Receipt // by order
-	delays   map[string]func()    // of the first answer about an order
+	charged  map[string]func()    // called when an order was charged for the first time, before the answer
+}
+
+func newPayments() *Payments {
+	return &Payments{receipts: map[string][]Receipt{}, charged: map[string]func(){}}
 }
 
 // Charge takes the money.
 func (p *Payments) Charge(o Order) Receipt {
-	r, delay := p.charge(o)
-	delay()
-	return r
+	receipt, first := p.charge(o)
+	if first {
+		p.charged[o.ID]()
+	}
+	return receipt
 }
 
-func (p *Payments) charge(o Order) (r Receipt, delay func()) {
+func (p *Payments) charge(o Order) (receipt Receipt, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count++
-	r = Receipt{Number: p.count, Cents: o.Cents}
-	p.receipts[o.ID] = append(p.receipts[o.ID], r)
-	if len(p.receipts[o.ID]) > 1 {
-		return r, func() {}
-	}
-	return r, p.delays[o.ID]
+	receipt = Receipt{Number: p.count, Cents: o.Cents}
+	p.receipts[o.ID] = append(p.receipts[o.ID], receipt)
+	return receipt, len(p.receipts[o.ID]) == 1
 }
 
 // Find says whether an order was charged.
-func (p *Payments) Find(o Order) (r Receipt, charged bool) {
+func (p *Payments) Find(o Order) (receipt Receipt, charged bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.receipts[o.ID]) == 0 {
@@ -45,3 +48,6 @@ func (p *Payments) Charges(o Order) int {
 	defer p.mu.Unlock()
 	return len(p.receipts[o.ID])
 }
+
+// onCharge sets what happens when an order was charged for the first time. The answer waits for it.
+func (p *Payments) onCharge(o Order, happens func()) { p.charged[o.ID] = happens }

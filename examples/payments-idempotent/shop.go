@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"sync"
 
 	"github.com/seawall-go/seawall/idempotency"
 )
@@ -14,32 +15,28 @@ type shop struct {
 }
 
 func newShop(store idempotency.Store) *shop {
-	payments := &Payments{receipts: map[string][]Receipt{}, delays: map[string]func(){}}
-	return &shop{payments: payments, store: store, orders: map[string]Order{}}
+	return &shop{payments: newPayments(), store: store, orders: map[string]Order{}}
 }
 
-// play returns what the deliveries of an order got, in the order of their answers.
-func (s *shop) play(sc scene) (answers []string) {
+// play returns what the two deliveries of an order got. They come to two workers.
+func (s *shop) play(sc scene) (first, second string) {
 	order := Order{ID: rand.Text(), Cents: 3000}
-	first, second := s.hire(), s.hire()
 	s.orders[sc.name] = order
-	s.payments.delays[order.ID] = func() { sc.delay(first) }
+	one, two := s.hire(), s.hire()
 
-	heard := make(chan string, 2)
-	go func() { heard <- first.deliver(order) }()
-	if !sc.together {
-		answers = append(answers, <-heard)
-	}
-	heard <- second.deliver(order)
-	for len(answers) < 2 {
-		answers = append(answers, <-heard)
-	}
-	first.running.Wait()
-	return answers
+	var delivered sync.WaitGroup
+	again := sync.OnceFunc(func() { delivered.Go(func() { second = two.deliver(order) }) })
+	s.payments.onCharge(order, func() { sc.charged(one, again) })
+	first = one.deliver(order)
+	again()
+	delivered.Wait()
+	one.retire()
+	two.retire()
+	return first, second
 }
 
 func (s *shop) hire() *worker {
-	w := &worker{Store: s.store, placeOrder: placeOrder(s.payments), impatient: make(chan bool)}
+	w := &worker{Store: s.store, placeOrder: placeOrder(s.payments), silent: make(chan string), buried: make(chan struct{})}
 	if s.store != nil {
 		w.placeOrder = once(w.placeOrder, s.payments, w)
 	}

@@ -18,67 +18,60 @@ type worker struct {
 
 	placeOrder handler
 	running    sync.WaitGroup
-	impatient  chan bool // its client
+	silent     chan string // why its client hears nothing
 	dead       atomic.Bool
+	buried     chan struct{}
 }
 
 // deliver returns what the client got to hear of the order.
 func (w *worker) deliver(o Order) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel() // as a server does when its client hangs up
-	ctx, outcome := idempotency.Watch(ctx)
 	heard := make(chan string, 1)
-	w.running.Go(func() {
-		defer close(heard)
-		receipt, err := w.placeOrder(ctx, o)
-		switch {
-		case err != nil:
-			heard <- err.Error()
-		case outcome() == idempotency.Replayed:
-			heard <- fmt.Sprintf("receipt %d, again", receipt.Number)
-		default:
-			heard <- fmt.Sprintf("receipt %d, charged", receipt.Number)
-		}
-	})
+	w.running.Go(func() { heard <- w.handle(ctx, o) })
 	select {
-	case answer, ok := <-heard:
-		if !ok {
-			return "no answer: the worker died"
-		}
+	case answer := <-heard:
 		return answer
-	case <-w.impatient:
-		return "no answer in time"
+	case why := <-w.silent:
+		return why
 	}
+}
+
+// handle is what a server does with a request: it calls the handler, and makes an answer of what comes back.
+func (w *worker) handle(ctx context.Context, o Order) string {
+	ctx, outcome := idempotency.Watch(ctx)
+	receipt, err := w.placeOrder(ctx, o)
+	switch {
+	case err != nil:
+		return err.Error()
+	case outcome() == idempotency.Replayed:
+		return fmt.Sprintf("receipt %d again, not charged", receipt.Number)
+	}
+	return fmt.Sprintf("receipt %d, charged", receipt.Number)
 }
 
 // hangUp is what the client does who waits too long.
-func (w *worker) hangUp() { w.impatient <- true }
+func (w *worker) hangUp(why string) { w.silent <- why }
 
-// die ends the worker as a kill does: at once, and nothing that it does any more reaches the store.
+// die stops the worker where it is. To all others it looks like a process that was killed: it says nothing any more, neither
+// to its client nor to the store.
 func (w *worker) die() {
 	w.dead.Store(true)
+	w.silent <- "no answer: the worker died"
+	<-w.buried
 	runtime.Goexit()
 }
 
-var errDead = errors.New("the worker is dead")
-
-func (w *worker) Complete(ctx context.Context, c idempotency.Completion) error {
-	if w.dead.Load() {
-		return errDead
-	}
-	return w.Store.Complete(ctx, c)
+// retire ends the worker when the scene is over. What a dead one would write then comes too late: the store refuses it.
+func (w *worker) retire() {
+	close(w.buried)
+	w.running.Wait()
 }
 
-func (w *worker) Release(ctx context.Context, key, owner string) error {
-	if w.dead.Load() {
-		return errDead
-	}
-	return w.Store.Release(ctx, key, owner)
-}
-
+// Extend renews the lease of a run, as long as there is somebody who runs.
 func (w *worker) Extend(ctx context.Context, key, owner string, lease time.Time) error {
 	if w.dead.Load() {
-		return errDead
+		return errors.New("the worker is dead")
 	}
 	return w.Store.Extend(ctx, key, owner, lease)
 }
