@@ -167,15 +167,17 @@ func TestStoreThatFails(t *testing.T) {
 }
 
 func TestStoreThatFailsAfterTheRunChangesNoResponse(t *testing.T) {
-	s := newShop()
-	for range 4 {
-		s.Next(storetest.Complete, storetest.Fault{Err: errors.New("throttled")})
-	}
-	s.isFresh(t, s.post("k"), 201, charge(1), 1)
-	if got := s.told(); got != "unsaved" {
-		t.Errorf("told %q", got)
-	}
-	s.isProblem(t, s.post("k"), 409, outstanding, 1) // until the lease is over
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop()
+		for range 99 {
+			s.Next(storetest.Complete, storetest.Fault{Err: errors.New("throttled")})
+		}
+		s.isFresh(t, s.post("k"), 201, charge(1), 1)
+		if got := s.told(); got != "unsaved" {
+			t.Errorf("told %q", got)
+		}
+		s.isProblem(t, s.post("k"), 409, outstanding, 1) // until the lease is over
+	})
 }
 
 func TestDisabledByTheEnvironment(t *testing.T) {
