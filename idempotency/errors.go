@@ -107,10 +107,22 @@ func (e *UncertainError) Refused() bool { return true }
 func (e *UncertainError) HTTPStatus() int { return 409 }
 
 // A NotKeptError is the answer to a call that has been made, with success, but whose result was too large or of a kind
-// that cannot be kept. The call is not made again. errors.Is finds [ErrNotKept] in it.
-type NotKeptError struct{ Subject }
+// that cannot be kept, or is gone from where it was kept. The call is not made again. errors.Is finds [ErrNotKept] in it.
+type NotKeptError struct {
+	Subject
 
-func (e *NotKeptError) Error() string { return e.text("done, its result was not kept") }
+	Err error // how it is known to be gone; nil if it never was there
+}
+
+func (e *NotKeptError) Error() string {
+	if e.Err != nil {
+		return e.text("done, its result was not kept: " + e.Err.Error())
+	}
+	return e.text("done, its result was not kept")
+}
+
+// Unwrap returns Err.
+func (e *NotKeptError) Unwrap() error { return e.Err }
 
 // Is reports whether target is [ErrNotKept].
 func (e *NotKeptError) Is(target error) bool { return target == ErrNotKept }

@@ -11,7 +11,7 @@ import (
 // replay answers the call with what an earlier run left.
 func (r *run) replay(ctx context.Context, record Record, cached bool) error {
 	if record.Result.Encoding == NotKept {
-		return r.refuse(ctx, &NotKeptError{r.subject()})
+		return r.refuse(ctx, &NotKeptError{Subject: r.subject()})
 	}
 	data, err := r.unpack(ctx, record.Result)
 	if errors.Is(err, ErrStore) || errors.Is(err, ErrNotKept) {

@@ -141,7 +141,7 @@ func (r *run) unpack(ctx context.Context, result Result) ([]byte, error) {
 		}
 		data, err := r.op.Blobs.Get(ctx, string(result.Data))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, &NotKeptError{r.subject()}
+			return nil, &NotKeptError{r.subject(), err}
 		}
 		if err != nil {
 			return nil, r.storeError("get", err)

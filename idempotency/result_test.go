@@ -491,7 +491,7 @@ func TestRegression_ResultWhoseBlobIsGoneIsNotKept(t *testing.T) {
 	}
 	clear(b.kept)
 	got, outcome, err := watched(t.Context(), call, "7")
-	if got != nil || outcome != idempotency.Refused || !errors.Is(err, idempotency.ErrNotKept) || errors.Is(err, idempotency.ErrStore) {
+	if got != nil || outcome != idempotency.Refused || !errors.Is(err, idempotency.ErrNotKept) || !errors.Is(err, fs.ErrNotExist) || errors.Is(err, idempotency.ErrStore) {
 		t.Errorf("got %v, %v, %v", got, outcome, err)
 	}
 }

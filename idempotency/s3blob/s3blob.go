@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -70,7 +71,8 @@ func (b *Blobs) Put(ctx context.Context, name string, data []byte) error {
 	return nil
 }
 
-// Get implements [idempotency.Blobs]. What does not come as it was put is an error.
+// Get implements [idempotency.Blobs]. What does not come as it was put is an error. That an object is gone S3 tells only
+// those who have s3:ListBucket.
 func (b *Blobs) Get(ctx context.Context, name string) ([]byte, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket:       &b.bucket,
@@ -78,7 +80,7 @@ func (b *Blobs) Get(ctx context.Context, name string) ([]byte, error) {
 		ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("s3blob: get from bucket %s: %s%w", b.bucket, hint(err), err)
+		return nil, b.missed(err)
 	}
 	defer out.Body.Close() //nolint:errcheck // it was read
 	data, err := io.ReadAll(out.Body)
@@ -88,16 +90,17 @@ func (b *Blobs) Get(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// hint says what is behind an answer that does not.
-func hint(err error) string {
-	api, _ := errors.AsType[smithy.APIError](err)
-	switch {
-	case api == nil:
-		return ""
-	case api.ErrorCode() == "NoSuchKey":
-		return "it is gone, so the lifecycle rule expires objects before the TTL of their records is over: "
-	case api.ErrorCode() == "AccessDenied":
-		return "s3:GetObject is missing, or it is gone, which S3 tells only those who have s3:ListBucket: "
+// missed says what is behind an answer that does not.
+func (b *Blobs) missed(err error) error {
+	code := ""
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code = api.ErrorCode()
 	}
-	return ""
+	switch code {
+	case "NoSuchKey":
+		return fmt.Errorf("s3blob: get from bucket %s: it is gone, so the lifecycle rule expires objects before the TTL of their records is over: %w: %w", b.bucket, fs.ErrNotExist, err)
+	case "AccessDenied":
+		return fmt.Errorf("s3blob: get from bucket %s: s3:GetObject is missing, or it is gone, which S3 tells only those who have s3:ListBucket: %w", b.bucket, err)
+	}
+	return fmt.Errorf("s3blob: get from bucket %s: %w", b.bucket, err)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -61,6 +62,9 @@ func keeps(t *testing.T, b *s3blob.Blobs) {
 	_, err := b.Get(t.Context(), name+"/never put")
 	if _, ok := errors.AsType[*types.NoSuchKey](err); !ok || !strings.Contains(err.Error(), "lifecycle rule") {
 		t.Errorf("Get what was never put: %v; want a NoSuchKey that speaks of the lifecycle rule", err)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Get what was never put: %v; want an fs.ErrNotExist, by which the engine knows that it is gone", err)
 	}
 }
 
@@ -261,8 +265,8 @@ func TestAResultThatDoesNotFitIsReplayedFromTheBucket(t *testing.T) {
 		}
 		fake.objects = nil
 		_, err := idempotency.Do(t.Context(), once, "7", func(context.Context) (string, error) { return "again", nil })
-		if !errors.Is(err, idempotency.ErrStore) {
-			t.Errorf("Do without the object: %v; want ErrStore", err)
+		if !errors.Is(err, idempotency.ErrNotKept) || errors.Is(err, idempotency.ErrStore) || !strings.Contains(err.Error(), "lifecycle rule") {
+			t.Errorf("Do without the object: %v; want ErrNotKept, and why", err)
 		}
 	})
 }
