@@ -22,6 +22,7 @@ type call struct {
 	read    bool   // whether that was read
 
 	handle func(ctx context.Context) (Response, error)
+	keyed  bool // there may be a record
 	done   bool // the handler has answered
 }
 
@@ -41,6 +42,7 @@ func (c *call) key() (string, error) {
 			return "", status(http.StatusForbidden)
 		}
 	}
+	c.keyed = true
 	return idempotency.Join(tenant, key), nil
 }
 
@@ -86,13 +88,11 @@ func (c *call) arg(ctx context.Context) any {
 	return c.again(ctx)
 }
 
-var errNotFinal = errors.New("httpkey: the response asks to come back")
-
 // leaves is what the engine is told of a response.
 func (c *call) leaves(r Response) (Response, error) {
 	c.done = true
 	if r.answers() && !c.op.Keep(r.Status) {
-		return Response{}, errNotFinal
+		return Response{}, status(r.Status)
 	}
 	if r.bodyless() {
 		r.Body = nil

@@ -21,7 +21,8 @@ const (
 type Config struct {
 	// Once says where records are, within which scope a key is a key, whether requests need one, and more. Its TTL is 24
 	// hours here if it is zero. A Reconcile finds the [*http.Request], or the event of the function, in Abandoned.In, and
-	// returns a [Response]. Fingerprint, Keep, Rebuild and Codec have to be nil: they are made here.
+	// returns a [Response]. Uncertain is asked about responses that are not kept, too, as errors with a method HTTPStatus.
+	// Fingerprint, Keep, Rebuild and Codec have to be nil: they are made here.
 	Once idempotency.Config
 
 	// Tenant names whoever sent a request. Each has keys of its own, and nothing tells one about those of another. A
@@ -43,7 +44,7 @@ type Config struct {
 	//		return idempotency.Join(r.Host, r.URL.RawQuery, payload), err
 	//	}
 	//
-	// and a service that has several hosts, with one that leaves the host out.
+	// and a service that clients reach under several names or addresses, with one that leaves the host out.
 	Fingerprint func(r *http.Request, body []byte) (string, error)
 
 	// Keep says which responses are kept, by their status. For all others the handler runs again the next time. Nil means

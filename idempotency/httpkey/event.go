@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 )
 
@@ -119,28 +118,4 @@ func (e *message) query() string {
 		}
 	}
 	return strings.Join(pairs, "&")
-}
-
-// answer sets what out points to, a response of a function, to r.
-func (e *message) answer(r Response, out any) error {
-	w := r.wire()
-	w.Raw = nil
-	if e.Context.ELB != nil {
-		w.Description = strconv.Itoa(r.Status) + " " + http.StatusText(r.Status)
-	}
-	if e.MultiHeaders != nil && e.Headers == nil { // a load balancer takes the kind that it sends
-		w.Multi = make(map[string][]string, len(w.Headers))
-		for name, value := range w.Headers {
-			w.Multi[name] = []string{value}
-		}
-		w.Headers = nil
-	}
-	data, err := json.Marshal(w)
-	if err == nil {
-		err = json.Unmarshal(data, out)
-	}
-	if err != nil {
-		return fmt.Errorf("httpkey: Proxy: the response: %w", err)
-	}
-	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-
-	"github.com/seawall-go/seawall/idempotency"
 )
 
 // Middleware returns a function that makes the requests to a handler happen once for each key. It has the shape that
@@ -60,7 +58,7 @@ type exchange struct {
 
 // serve lets the handler answer.
 func (x *exchange) serve(ctx context.Context) (Response, error) {
-	if _, recorded := idempotency.Token(ctx); !recorded {
+	if !x.keyed {
 		x.done = true
 		x.pass(x.w, x.request)
 		return Response{}, nil

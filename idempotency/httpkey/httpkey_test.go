@@ -494,6 +494,25 @@ func TestReconcileGetsTheRequestAndReturnsAResponse(t *testing.T) {
 	}
 }
 
+// A gateway that got no answer in time does not know what was done.
+func TestResponseThatLeavesOpenWhatWasDone(t *testing.T) {
+	s := newShop()
+	s.config.Once.RefuseAbandoned = true
+	s.config.Once.Uncertain = func(err error) bool {
+		e, ok := errors.AsType[interface {
+			error
+			HTTPStatus() int
+		}](err)
+		return ok && e.HTTPStatus() == http.StatusGatewayTimeout
+	}
+	status := http.StatusServiceUnavailable
+	s.pay = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+	s.isFresh(t, s.post("k"), 503, "", 1)
+	status = http.StatusGatewayTimeout
+	s.isFresh(t, s.post("k"), 504, "", 2)
+	s.isProblem(t, s.post("k"), 409, uncertain, 2)
+}
+
 func TestReconcileThatSaysNoRunsAgain(t *testing.T) {
 	s := newShop()
 	s.abandon(t, "k")

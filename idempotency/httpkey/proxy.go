@@ -1,14 +1,9 @@
 package httpkey
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"reflect"
-
-	"github.com/seawall-go/seawall/idempotency"
 )
 
 // Proxy is [Middleware] for a Lambda function behind API Gateway (payload format 1.0 or 2.0), an Application Load
@@ -52,7 +47,7 @@ func Proxy[In, Out any](h func(ctx context.Context, in In) (Out, error), c Confi
 		x.handle = func(ctx context.Context) (Response, error) {
 			out, failure = h(ctx, in)
 			x.done = true
-			if _, recorded := idempotency.Token(ctx); !recorded || failure != nil {
+			if failure != nil || !x.keyed {
 				return Response{}, failure
 			}
 			kept := responseOf(out, e.v2())
@@ -73,47 +68,4 @@ func Proxy[In, Out any](h func(ctx context.Context, in In) (Out, error), c Confi
 		err = e.answer(answer, &out)
 		return out, err
 	}
-}
-
-// carries reports whether an Out can be any response.
-func carries[Out any]() bool {
-	want := Response{Status: http.StatusConflict, Header: http.Header{Replayed: {"true"}}, Body: []byte("{}")}
-	for _, e := range []message{{}, {MultiHeaders: map[string][]string{}}} {
-		var out Out
-		if e.answer(want, &out) == nil && reflect.DeepEqual(responseOf(out, true), want) {
-			return true
-		}
-	}
-	return false
-}
-
-// responseOf is what a function has answered with, or broken if that is not known. Without a status it may be inferred.
-func responseOf(out any, infer bool) (r Response) {
-	defer func() {
-		if p := recover(); p != nil {
-			r = Response{broken: fmt.Errorf("httpkey: the response: panic: %v", p)}
-		}
-	}()
-	var b bytes.Buffer
-	as := json.NewEncoder(&b)
-	as.SetEscapeHTML(false) // nor does Lambda
-	if err := as.Encode(out); err != nil {
-		return Response{broken: err}
-	}
-	data := bytes.TrimSpace(b.Bytes())
-	if infer && !hasStatus(data) {
-		return Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: data}
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Response{Status: r.Status, broken: err}
-	}
-	return r
-}
-
-// hasStatus reports whether a JSON text is an object with a statusCode, spelled like that.
-func hasStatus(data []byte) bool {
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(data, &members) // into nothing if it is no object
-	_, ok := members["statusCode"]
-	return ok
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/seawall-go/seawall/idempotency"
 	"github.com/seawall-go/seawall/idempotency/httpkey"
+	"github.com/seawall-go/seawall/idempotency/storetest"
 )
 
 // The record was written with the context of the request, and so never when the client had hung up: when it asked again,
@@ -427,6 +428,23 @@ func TestRegression_BodyOfNoContentIsReplayed(t *testing.T) {
 		}
 	}
 	s.isReplay(t, s.do(request(http.MethodPost, "/payments", "k", "")), 204, "", 1)
+}
+
+// The store had granted the claim, and the answer was lost: the handler ran in the open, and there was nothing to replay.
+func TestRegression_ResponseOfARunInTheOpenIsNotKept(t *testing.T) {
+	s := newShop()
+	s.config.Once.FailOpen = true
+	s.Next(storetest.Claim, storetest.Fault{Lost: true})
+	s.isFresh(t, s.post("k"), 201, charge(1), 1)
+	s.isReplay(t, s.post("k"), 201, charge(1), 1)
+
+	s.Next(storetest.Claim, storetest.Fault{Lost: true})
+	for want := range 2 {
+		a, err := through(s, t.Context(), v2("/payments", "l"), events.APIGatewayV2HTTPResponse{StatusCode: 201, Body: receipt})
+		if err != nil || a.Status != 201 || a.Body != receipt || (a.header().Get("Idempotent-Replayed") == "true") != (want == 1) || s.runs.Load() != 2 {
+			t.Errorf("got %+v, %v after %d runs", a, err, s.runs.Load())
+		}
+	}
 }
 
 // v2 is an event of API Gateway 2.0.
