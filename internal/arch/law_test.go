@@ -91,6 +91,13 @@ var forTests = map[string]string{
 	"github.com/alicebob/miniredis/v2":              "is a Redis whose clock a test can move",
 	"github.com/redis/go-redis/v9":                  "talks to Redis",
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb": "talks to DynamoDB",
+
+	"go.opentelemetry.io/otel":                                        "has who is told of errors",
+	"go.opentelemetry.io/otel/sdk/trace":                              "is the SDK that spans go to",
+	"go.opentelemetry.io/otel/sdk/trace/tracetest":                    "keeps spans for a test to read",
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "sends spans as programs do",
+	"go.opentelemetry.io/proto/otlp/collector/trace/v1":               "reads what was sent",
+	"google.golang.org/protobuf/proto":                                "as above",
 }
 
 // bottom reports whether folder is in the layer that every room may stand on.

@@ -1,0 +1,397 @@
+package tracing_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seawall-go/seawall/middleware"
+	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
+	"github.com/seawall-go/seawall/middleware/policytest"
+	"github.com/seawall-go/seawall/middleware/tracing"
+)
+
+// A flushFunc is a function that flushes.
+type flushFunc func(context.Context) error
+
+func (f flushFunc) ForceFlush(ctx context.Context) error { return f(ctx) }
+
+// A provider flushes for as long as takes says, whatever its context, and counts.
+type provider struct {
+	takes         time.Duration
+	began, ended  atomic.Int64
+	most, running atomic.Int64
+}
+
+func (p *provider) ForceFlush(context.Context) error {
+	p.began.Add(1)
+	p.most.Store(max(p.most.Load(), p.running.Add(1)))
+	time.Sleep(p.takes)
+	p.running.Add(-1)
+	p.ended.Add(1)
+	return nil
+}
+
+// handled returns what otel.Handle is given until the end of the test.
+func handled(t *testing.T) func() []string {
+	var mu sync.Mutex
+	var texts []string
+	old := otel.GetErrorHandler()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		texts = append(texts, err.Error())
+	}))
+	t.Cleanup(func() { otel.SetErrorHandler(old) })
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(texts)
+	}
+}
+
+func nothing(context.Context) error { return nil }
+
+func TestFlusherIsAPolicy(t *testing.T) {
+	policytest.Run(t, func(*testing.T) middleware.Policy {
+		return tracing.NewFlusher(time.Second, flushFunc(nothing))
+	})
+}
+
+func TestFlusherConfig(t *testing.T) {
+	for want, make := range map[string]func(){
+		"tracing: NewFlusher(0s): want a positive":   func() { tracing.NewFlusher(0, flushFunc(nothing)) },
+		"tracing: NewFlusher(-1s): want a positive":  func() { tracing.NewFlusher(-time.Second, flushFunc(nothing)) },
+		"tracing: NewFlusher: want something":        func() { tracing.NewFlusher(time.Second) },
+		"tracing: NewFlusher: provider 2 of 2 is ni": func() { tracing.NewFlusher(time.Second, flushFunc(nothing), nil) },
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, want) {
+					t.Errorf("panic %q, want %q", got, want)
+				}
+			}()
+			make()
+		}()
+	}
+}
+
+// How long the answer waits, by how long the flush takes and by the time that is left.
+func TestFlusherWaits(t *testing.T) {
+	const budget, forever = time.Second, time.Hour
+	for _, tt := range []struct {
+		name         string
+		takes, left  time.Duration // 0: no deadline
+		flushes      int64
+		waits        time.Duration
+		wantsHandled string
+	}{
+		{"no time at all", 0, 0, 1, 0, ""},
+		{"as long as it takes", 300 * time.Millisecond, 0, 1, 300 * time.Millisecond, ""},
+		{"a deaf one", forever, 0, 1, budget, "tracing: flush: not done within 1s, what is left is delayed"},
+		{"with time to spare", 300 * time.Millisecond, time.Minute, 1, 300 * time.Millisecond, ""},
+		{"short of time", 300 * time.Millisecond, 250 * time.Millisecond, 1, 150 * time.Millisecond, "tracing: flush: not done within 150ms, what is left is delayed"},
+		{"out of time", 0, 100 * time.Millisecond, 0, 0, ""},
+		{"after the end", 0, -time.Second, 0, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			handled := handled(t)
+			synctest.Test(t, func(t *testing.T) {
+				p := &provider{takes: tt.takes}
+				f := tracing.NewFlusher(budget, p)
+				ctx := t.Context()
+				if tt.left != 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.left)
+					defer cancel()
+				}
+				began := time.Now()
+				want := errors.New("its own")
+				if err := f.Do(ctx, func(context.Context) error { return want }); err != want {
+					t.Errorf("Do = %v, want %v", err, want)
+				}
+				if waited := time.Since(began); waited != tt.waits || p.began.Load() != tt.flushes {
+					t.Errorf("waited %v for %d flushes, want %v for %d", waited, p.began.Load(), tt.waits, tt.flushes)
+				}
+				if got := strings.Join(handled(), "\n"); got != tt.wantsHandled {
+					t.Errorf("otel.Handle was given %q, want %q", got, tt.wantsHandled)
+				}
+				time.Sleep(2 * forever)
+			})
+		})
+	}
+}
+
+// The handler's context may have ended; the flush's has not, and is no child of it.
+func TestFlusherDetaches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "of the handler"))
+		f := tracing.NewFlusher(time.Second, flushFunc(func(ctx context.Context) error {
+			deadline, ok := ctx.Deadline()
+			if ctx.Err() != nil || ctx.Value(key{}) != nil || !ok || time.Until(deadline) != 30*time.Second {
+				t.Errorf("context of the flush: %v, value %v, ends in %v", ctx.Err(), ctx.Value(key{}), time.Until(deadline))
+			}
+			return nil
+		}))
+		_ = f.Do(ctx, func(ctx context.Context) error { cancel(); return ctx.Err() })
+	})
+}
+
+// A deaf provider is left behind once, and joined from then on; the others are not kept waiting by it.
+func TestFlusherLeavesTheDeafAlone(t *testing.T) {
+	handled(t)
+	synctest.Test(t, func(t *testing.T) {
+		deaf, other := &provider{takes: 3500 * time.Millisecond}, &provider{}
+		f := tracing.NewFlusher(time.Second, deaf, other)
+		for i := range 5 {
+			began := time.Now()
+			_ = f.Do(t.Context(), nothing)
+			if waited := time.Since(began); waited != time.Second {
+				t.Errorf("call %d waited %v, want the budget", i+1, waited)
+			}
+			if got := other.ended.Load(); got != int64(i+1) {
+				t.Errorf("call %d: the other provider has flushed %d times", i+1, got)
+			}
+		}
+		time.Sleep(time.Minute)
+		if deaf.most.Load() != 1 || deaf.began.Load() != 3 {
+			t.Errorf("%d flushes, up to %d at once, want 3, one after the other", deaf.began.Load(), deaf.most.Load())
+		}
+	})
+}
+
+// Calls that end together share a flush, and one that ends while it is under way waits for another.
+func TestFlusherIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{takes: 100 * time.Millisecond}
+		f := tracing.NewFlusher(time.Second, p)
+		var wg sync.WaitGroup
+		for i, want := range []time.Duration{100, 150, 150, 150} { // ms
+			wg.Go(func() {
+				if i > 0 {
+					time.Sleep(50 * time.Millisecond)
+				}
+				ended := time.Now()
+				_ = f.Do(t.Context(), nothing)
+				if waited := time.Since(ended); waited != want*time.Millisecond {
+					t.Errorf("call %d waited %v, want %v ms", i, waited, want)
+				}
+			})
+		}
+		wg.Wait()
+		if p.began.Load() != 2 || p.most.Load() != 1 {
+			t.Errorf("%d flushes, up to %d at once, want 2, one after the other", p.began.Load(), p.most.Load())
+		}
+	})
+}
+
+func TestFlusherAfterPanic(t *testing.T) {
+	p := &provider{}
+	f := tracing.NewFlusher(time.Second, p)
+	func() {
+		defer func() {
+			if v := recover(); v != "its own" {
+				t.Errorf("recovered %v", v)
+			}
+		}()
+		_ = f.Do(t.Context(), func(context.Context) error { panic("its own") })
+	}()
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = f.Do(t.Context(), func(context.Context) error { runtime.Goexit(); return nil }) })
+	wg.Wait()
+	if p.ended.Load() != 2 {
+		t.Errorf("%d flushes, want one after the panic and one after the Goexit", p.ended.Load())
+	}
+}
+
+// Whatever a provider does goes to otel.Handle, and whatever that does goes no further.
+func TestFlusherHandlesErrors(t *testing.T) {
+	for _, tt := range []struct {
+		want string
+		does flushFunc
+	}{
+		{"tracing: flush: no route", func(context.Context) error { return errors.New("no route") }},
+		{"tracing: flush: panic: no hope", func(context.Context) error { panic("no hope") }},
+		{"", func(context.Context) error { runtime.Goexit(); return nil }},
+	} {
+		handled := handled(t)
+		f := tracing.NewFlusher(time.Hour, tt.does)
+		want := errors.New("its own")
+		for range 2 {
+			if err := f.Do(t.Context(), func(context.Context) error { return want }); err != want {
+				t.Errorf("Do = %v, want %v", err, want)
+			}
+		}
+		if got := strings.Join(slices.Compact(handled()), "\n"); got != tt.want {
+			t.Errorf("otel.Handle was given %q, want %q", got, tt.want)
+		}
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { panic("the handler's") }))
+		func() {
+			defer func() {
+				if v := recover(); v != "its own" {
+					t.Errorf("recovered %v", v)
+				}
+			}()
+			_ = f.Do(t.Context(), func(context.Context) error { panic("its own") })
+		}()
+	}
+}
+
+// A lateExporter waits to be let go, unless its context ends.
+type lateExporter struct {
+	tracetest.InMemoryExporter
+
+	release chan struct{}
+}
+
+func (e *lateExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	select {
+	case <-e.release:
+		return e.InMemoryExporter.ExportSpans(ctx, spans)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestRegression_LateSpansAreDropped: a flush whose context ended with the budget took the spans down with it, for the
+// SDK forgets a batch once it was tried.
+func TestRegression_LateSpansAreDropped(t *testing.T) {
+	handled(t)
+	exporter := &lateExporter{release: make(chan struct{})}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter))
+	f := tracing.NewFlusher(time.Millisecond, provider)
+	for _, name := range []string{"one", "two"} {
+		_ = f.Do(t.Context(), func(ctx context.Context) error {
+			_, span := provider.Tracer("test").Start(ctx, name)
+			span.End()
+			return nil
+		})
+	}
+	close(exporter.release)
+	_ = provider.ForceFlush(t.Context())
+	if spans := exporter.GetSpans(); len(spans) != 2 {
+		t.Errorf("%d spans have arrived, want 2", len(spans))
+	}
+	_ = provider.Shutdown(t.Context())
+}
+
+func TestFlusherLeavesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	f := tracing.NewFlusher(time.Hour, &provider{}, &provider{})
+	for range 10 {
+		_ = f.Do(t.Context(), nothing)
+	}
+	f.Flush()
+}
+
+// receiver is an OTLP receiver, in the environment of the process that TestFlushedFunction is.
+const receiver = "SEAWALL_TEST_RECEIVER"
+
+// TestFlushedFunction is the function of TestSIGTERM, in a process of its own: its batches leave when they are flushed,
+// or never, and what ends after the answer has no policy that waits for it.
+func TestFlushedFunction(t *testing.T) {
+	url := os.Getenv(receiver)
+	if url == "" {
+		t.Skip("it is for a process of its own")
+	}
+	exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter, sdktrace.WithBatchTimeout(time.Hour)))
+	flusher := tracing.NewFlusher(400*time.Millisecond, provider)
+	traced := func(ctx context.Context, name string) {
+		_, span := provider.Tracer("test").Start(ctx, name)
+		span.End()
+	}
+	work := func(ctx context.Context, name string) error {
+		traced(ctx, name)
+		return nil
+	}
+	handler := middleware.WrapErr(work, flusher)
+	lambda.StartWithOptions(func(ctx context.Context, name string) error {
+		err := handler(ctx, name)
+		traced(ctx, "after "+name)
+		return err
+	}, lambda.WithEnableSIGTERM(flusher.Flush))
+}
+
+func TestSIGTERM(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no signals")
+	}
+	var mu sync.Mutex
+	var arrived []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var request collector.ExportTraceServiceRequest
+		body, err := io.ReadAll(r.Body)
+		if err != nil || proto.Unmarshal(body, &request) != nil {
+			t.Errorf("%s: %v, %d bytes that are no traces", r.URL, err, len(body))
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, resource := range request.GetResourceSpans() {
+			for _, scope := range resource.GetScopeSpans() {
+				for _, span := range scope.GetSpans() {
+					arrived = append(arrived, span.GetName())
+				}
+			}
+		}
+	}))
+	defer server.Close()
+	spans := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Join(arrived, ", ")
+	}
+	f := lambdatest.New("flushed", lambdatest.Config{
+		Command: func() *exec.Cmd {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestFlushedFunction$")
+			cmd.Env = append(os.Environ(), receiver+"="+server.URL)
+			return cmd
+		},
+		Freeze:  true,
+		Timeout: time.Minute,
+	})
+	defer f.Close()
+	for _, tt := range []struct{ event, want string }{
+		{`"one"`, "one"},
+		{`"two"`, "one, after one, two"},
+	} {
+		result, err := f.Invoke(t.Context(), []byte(tt.event))
+		if err != nil || result.Err != nil {
+			t.Fatal(err, result.Err, result.Log)
+		}
+		if got := spans(); got != tt.want {
+			t.Errorf("at the answer to %s these had arrived: %s; want %s", tt.event, got, tt.want)
+		}
+	}
+	f.Close()
+	if got, want := spans(), "one, after one, two, after two"; got != want {
+		t.Errorf("after the end these had arrived: %s; want %s", got, want)
+	}
+}
