@@ -35,6 +35,7 @@ const table = "endtoend"
 func onEachStore(t *testing.T, check func(t *testing.T, s store, key string)) {
 	for kind, at := range map[string]func(*testing.T) string{"redis": redisAt, "dynamodb": dynamoDBAt} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			check(t, store{kind, at(t)}, rand.Text())
 		})
 	}
