@@ -48,6 +48,7 @@ var law = map[string]room{
 	"middleware/awslambda": {ours: []string{"internal", "middleware"}, foreign: map[string]string{
 		"github.com/aws/aws-lambda-go/events":              "has the types of events and answers",
 		"github.com/aws/aws-lambda-go/lambda/handlertrace": "tells tracers of requests and responses, as aws-lambda-go does",
+		"github.com/aws/aws-lambda-go/lambdacontext":       "has the id of an invocation",
 		// Not aws-lambda-go/lambda: with net/rpc it makes a program eight megabytes larger.
 	}},
 
