@@ -168,6 +168,13 @@ func ExampleHeader() {
 	//  idempotency connections: the call has no key
 }
 
+func ExampleResponse_UnmarshalJSON() {
+	var r httpkey.Response
+	err := json.Unmarshal([]byte(`{"statusCode":200,"multiValueHeaders":{"vary":["Accept","Origin"]},"body":"cGFpZA==","isBase64Encoded":true}`), &r)
+	fmt.Println(r.Status, r.Header, string(r.Body), err)
+	// Output: 200 map[Vary:[Accept, Origin]] paid <nil>
+}
+
 func ExampleResponse() {
 	kept, _ := json.Marshal(httpkey.Response{
 		Status: http.StatusCreated,
@@ -210,6 +217,76 @@ func ExampleConfig() {
 	// 402 no money, replayed ""
 	// 200 paid, replayed ""
 	// 200 paid, replayed "true"
+}
+
+// The bank did not answer in time, and nobody knows whether it has charged. The next request is not sent there blindly: it
+// asks what became of the first.
+func ExampleConfig_reconcile() {
+	once := httpkey.Config{Once: idempotency.Config{
+		Store: &idempotency.Memory{},
+		Scope: "payments",
+		Uncertain: func(err error) bool {
+			var e interface{ HTTPStatus() int }
+			return errors.As(err, &e) && e.HTTPStatus() == http.StatusGatewayTimeout
+		},
+		Reconcile: func(_ context.Context, run idempotency.Abandoned) (result any, done bool, err error) {
+			r := run.In.(*http.Request) // with its body anew
+			fmt.Println("what became of", r.Header.Get(httpkey.Field)+"?")
+			return httpkey.Response{Status: http.StatusCreated, Body: []byte("charge 1")}, true, nil
+		},
+	}}
+	pay := httpkey.Middleware(once)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the bank does not answer", http.StatusGatewayTimeout)
+	}))
+	for range 3 {
+		r := httptest.NewRequest(http.MethodPost, "/payments", strings.NewReader("7 EUR"))
+		r.Header.Set(httpkey.Field, "k1")
+		w := httptest.NewRecorder()
+		pay.ServeHTTP(w, r)
+		fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
+	}
+	// Output:
+	// 504 the bank does not answer
+	// what became of k1?
+	// 201 charge 1
+	// 201 charge 1
+}
+
+// Who may have made the request yesterday may not have its response today.
+func ExampleConfig_allow() {
+	member := true
+	once := httpkey.Config{
+		Once: idempotency.Config{Store: &idempotency.Memory{}, Scope: "payments"},
+		Allow: func(_ *http.Request, _ httpkey.Response) error {
+			if !member {
+				return errors.New("no member any more")
+			}
+			return nil
+		},
+	}
+	pay := httpkey.Middleware(once)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "paid") }))
+	for range 3 {
+		r := httptest.NewRequest(http.MethodPost, "/payments", strings.NewReader("7 EUR"))
+		r.Header.Set(httpkey.Field, "k1")
+		w := httptest.NewRecorder()
+		pay.ServeHTTP(w, r)
+		fmt.Printf("%d, replayed %q\n", w.Code, w.Header().Get(httpkey.Replayed))
+		member = w.Header().Get(httpkey.Replayed) == ""
+	}
+	// Output:
+	// 200, replayed ""
+	// 200, replayed "true"
+	// 403, replayed ""
+}
+
+func ExampleErrMalformed() {
+	_, err := httpkey.Key(http.Header{httpkey.Field: {"one", "two"}})
+	fmt.Println(errors.Is(err, httpkey.ErrMalformed), err)
+	_, err = httpkey.Key(http.Header{})
+	fmt.Println(errors.Is(err, httpkey.ErrMalformed), err)
+	// Output:
+	// true httpkey: the Idempotency-Key is malformed: there is more than one
+	// false idempotency: there is no key
 }
 
 // The messages of a batch run once each, though one comes twice and the whole batch comes again, and only the one that
