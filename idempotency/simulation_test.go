@@ -18,9 +18,13 @@ import (
 type link struct {
 	idempotency.Store
 
-	mu     sync.Mutex
-	random *rand.Rand
-	broken bool
+	mu      sync.Mutex
+	random  *rand.Rand
+	broken  bool
+	owner   string // who claimed last
+	granted bool   // whether that was granted, whatever was answered
+	tries   int    // to write how that ended
+	written bool   // whether one of them was carried out
 }
 
 var errLink = errors.New("the link failed")
@@ -49,21 +53,44 @@ func (l *link) request(ctx context.Context, do func() error) error {
 	return err
 }
 
+// write is a request of which the link notes that it was tried.
+func (l *link) write(ctx context.Context, do func() error) error {
+	l.mu.Lock()
+	l.tries++
+	l.mu.Unlock()
+	return l.request(ctx, func() error {
+		err := do()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.written = l.written || err == nil
+		return err
+	})
+}
+
 func (l *link) Claim(ctx context.Context, c idempotency.Claim) (r idempotency.Record, err error) {
-	err = l.request(ctx, func() error { r, err = l.Store.Claim(ctx, c); return err })
+	l.mu.Lock()
+	l.owner, l.granted, l.tries, l.written = c.Owner, false, 0, false
+	l.mu.Unlock()
+	err = l.request(ctx, func() error {
+		r, err = l.Store.Claim(ctx, c)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.granted = r.Owner == c.Owner && r.Status == idempotency.InProgress
+		return err
+	})
 	return r, err
 }
 
 func (l *link) Complete(ctx context.Context, c idempotency.Completion) error {
-	return l.request(ctx, func() error { return l.Store.Complete(ctx, c) })
+	return l.write(ctx, func() error { return l.Store.Complete(ctx, c) })
 }
 
 func (l *link) Release(ctx context.Context, key, owner string) error {
-	return l.request(ctx, func() error { return l.Store.Release(ctx, key, owner) })
+	return l.write(ctx, func() error { return l.Store.Release(ctx, key, owner) })
 }
 
 func (l *link) Extend(ctx context.Context, key, owner string, lease time.Time) error {
-	return l.request(ctx, func() error { return l.Store.Extend(ctx, key, owner, lease) })
+	return l.write(ctx, func() error { return l.Store.Extend(ctx, key, owner, lease) })
 }
 
 func (l *link) Load(ctx context.Context, key string) (r idempotency.Record, err error) {
@@ -71,96 +98,200 @@ func (l *link) Load(ctx context.Context, key string) (r idempotency.Record, err 
 	return r, err
 }
 
-// What happens to one key, whatever else happens: one run at a time, but for those that nobody can hear any more; and
-// none after one of which the record says that it succeeded.
+func (l *link) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = true
+}
+
+// A world is all that happens to one key.
+type world struct {
+	*testing.T
+
+	seed       uint64
+	store      idempotency.Memory
+	failsOpen  bool
+	reconciles bool
+
+	mu      sync.Mutex
+	runs    int
+	settled int          // the run that succeeded, on record
+	alive   map[int]bool // runs that go on
+	unknown map[int]bool // runs that had ended, or not, when they were last heard of: whether they had their effect
+	effects int
+}
+
+// Whatever happens: one run at a time, none after one of which the record says that it succeeded, nothing in progress that
+// never ran, and with Reconcile no run before it is known what the earlier ones did, so that there is one effect.
 func TestOneRunAtATimeAndNoneAfterASuccess(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(400) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{T: t, seed: seed, failsOpen: seed%4 == 1, reconciles: seed%4 > 1, alive: make(map[int]bool), unknown: make(map[int]bool)}
+				var wg sync.WaitGroup
+				for n := range uint64(6) {
+					wg.Go(func() { w.process(n) })
+				}
+				wg.Wait()
+			})
 		})
 	}
 }
 
-func simulate(t *testing.T, seed uint64) {
-	t.Helper()
-	store := new(idempotency.Memory)
-	var mu sync.Mutex
-	alive := make(map[int]bool) // runs that go on, on a link that works
-	runs, settled := 0, 0       // the run that succeeded, on record
+func (w *world) process(n uint64) {
+	random := rand.New(rand.NewPCG(w.seed, n))
+	l := &link{Store: &w.store, random: rand.New(rand.NewPCG(w.seed, ^n))}
+	c := idempotency.Config{Store: l, Scope: "orders", TTL: 24 * time.Hour, FailOpen: w.failsOpen, Uncertain: noAnswer}
+	if random.IntN(2) == 0 {
+		c.Wait = time.Duration(random.IntN(120)) * time.Second
+	}
+	if w.reconciles {
+		c.Reconcile = func(context.Context, idempotency.Abandoned) (any, bool, error) { return w.reconcile(random) }
+	}
+	h := idempotency.Wrap(func(ctx context.Context, _ order) (int, error) { return w.run(ctx, l, random) }, byID, c)
+	for range 4 {
+		time.Sleep(time.Duration(random.IntN(60)) * time.Second)
+		ctx, cancel := context.WithCancel(w.Context())
+		switch random.IntN(4) {
+		case 0, 1:
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(1+random.IntN(90))*time.Second)
+		case 2: // somebody hangs up, most often before the handler runs
+			time.AfterFunc(time.Duration(random.IntN(300))*time.Millisecond, cancel)
+		}
+		w.call(ctx, l, h)
+		cancel()
+		if l.broken {
+			return
+		}
+	}
+}
 
-	process := func(n uint64) {
-		random := rand.New(rand.NewPCG(seed, n))
-		l := &link{Store: store, random: rand.New(rand.NewPCG(seed, ^n))}
-		c := idempotency.Config{Store: l, Scope: "orders", TTL: 24 * time.Hour}
-		if random.IntN(2) == 0 {
-			c.Wait = time.Duration(random.IntN(120)) * time.Second
+// call checks what is left of a call that has ended.
+func (w *world) call(ctx context.Context, l *link, h func(context.Context, order) (int, error)) {
+	defer func() { _ = recover() }()
+	got, outcome, err := watched(ctx, h, order{ID: "7"})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	record, _ := w.store.Load(context.Background(), recordKey("orders", "7"))
+	mine := record.Owner == l.owner
+	switch {
+	case outcome == idempotency.Pending, outcome == idempotency.Unprotected && !w.failsOpen:
+		w.Errorf("outcome %v, %v", outcome, err)
+	case err == nil && (outcome == idempotency.Ran || outcome == idempotency.TookOver),
+		err == nil && outcome == idempotency.Unprotected && mine && record.Status == idempotency.Completed:
+		w.settled = got
+		delete(w.unknown, got)
+	case err == nil && outcome == idempotency.Replayed:
+		if w.settled == 0 {
+			w.settled = got // by a run whose process never heard that it did
 		}
-		h := idempotency.Wrap(func(ctx context.Context, _ order) (int, error) {
-			mu.Lock()
-			runs++
-			run := runs
-			if settled > 0 {
-				t.Errorf("run %d begins after run %d succeeded", run, settled)
-			}
-			for other := range alive {
-				t.Errorf("run %d begins while run %d goes on", run, other)
-			}
-			alive[run] = true
-			mu.Unlock()
-			timer := time.NewTimer(time.Duration(random.IntN(100)) * time.Second)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-			dies := random.IntN(4) == 0
-			mu.Lock()
-			delete(alive, run)
-			mu.Unlock()
-			if dies {
-				l.mu.Lock()
-				l.broken = true
-				l.mu.Unlock()
-			}
-			switch random.IntN(3) {
-			case 0:
-				return 0, errBoom
-			case 1:
-				if dies {
-					panic(errBoom)
-				}
-			}
-			return run, ctx.Err()
-		}, byID, c)
-		for range 4 {
-			time.Sleep(time.Duration(random.IntN(60)) * time.Second)
-			ctx, cancel := t.Context(), context.CancelFunc(func() {})
-			if random.IntN(2) == 0 {
-				ctx, cancel = context.WithTimeout(ctx, time.Duration(1+random.IntN(90))*time.Second)
-			}
-			func() {
-				defer cancel()
-				defer func() { _ = recover() }()
-				got, outcome, err := watched(ctx, h, order{ID: "7"})
-				mu.Lock()
-				defer mu.Unlock()
-				switch {
-				case err == nil && (outcome == idempotency.Ran || outcome == idempotency.TookOver):
-					settled = got
-				case err == nil && outcome == idempotency.Replayed && settled > 0 && got != settled:
-					t.Errorf("the replay is that of run %d, not of run %d", got, settled)
-				case outcome == idempotency.Pending, outcome == idempotency.Unprotected:
-					t.Errorf("outcome %v, %v", outcome, err)
-				}
-			}()
-			if l.broken {
-				return
-			}
+		if got != w.settled {
+			w.Errorf("the replay is that of run %d, not of run %d", got, w.settled)
 		}
 	}
-	var wg sync.WaitGroup
-	for n := range uint64(6) {
-		wg.Go(func() { process(n) })
+	if err == nil && outcome == idempotency.Unprotected && l.granted && w.settled != got && !l.broken && l.tries < 3 {
+		w.Errorf("run %d was granted its claim, and the record does not say that it succeeded", got)
 	}
-	wg.Wait()
+	if mine && record.Status == idempotency.InProgress && record.Lease.After(time.Now()) && !l.broken && l.tries < 3 {
+		w.Errorf("%v, %v, and the record is in progress after %d tries to say how that ended", outcome, err, l.tries)
+	}
+}
+
+// run is the handler.
+func (w *world) run(ctx context.Context, l *link, random *rand.Rand) (int, error) {
+	takes := time.Duration(random.IntN(100)) * time.Second
+	_, held := idempotency.Token(ctx)
+	if !held {
+		held = l.granted
+		takes /= 10 // it is not told when its lease is over
+	}
+	run := w.begin(held)
+	cutOff, dies := random.IntN(8) == 0, random.IntN(4) == 0
+	if cutOff {
+		l.cut()
+	}
+	timer := time.NewTimer(takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if dies {
+		l.cut()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.alive, run)
+	if !held && dies {
+		return 0, errBoom
+	}
+	switch end := random.IntN(5); {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case end == 0:
+		return 0, errBoom
+	case end == 1:
+		panic(errBoom)
+	case end == 2:
+		w.affect(run, random.IntN(2) == 0, held)
+		return 0, errNoAnswer
+	default:
+		w.affect(run, true, held)
+		return run, nil
+	}
+}
+
+func (w *world) begin(held bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs++
+	run := w.runs
+	if !held {
+		return run // it had no record, and may run at any time
+	}
+	if w.settled > 0 {
+		w.Errorf("run %d begins after run %d succeeded", run, w.settled)
+	}
+	for other := range w.alive {
+		w.Errorf("run %d begins while run %d goes on", run, other)
+	}
+	if w.reconciles {
+		for other := range w.unknown {
+			w.Errorf("run %d begins, and nobody asked what run %d did", run, other)
+		}
+	}
+	w.alive[run] = true
+	return run
+}
+
+// affect is the end of a run of which others have to find out whether it had its effect.
+func (w *world) affect(run int, did, held bool) {
+	if held {
+		w.unknown[run] = did
+	}
+	if did {
+		w.effects++
+	}
+	if w.reconciles && w.effects > 1 {
+		w.Errorf("run %d has effect number %d", run, w.effects)
+	}
+}
+
+func (w *world) reconcile(random *rand.Rand) (any, bool, error) {
+	time.Sleep(time.Duration(random.IntN(5000)) * time.Millisecond)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for run := range w.alive {
+		w.Errorf("asked about a run while run %d goes on", run)
+	}
+	if random.IntN(4) == 0 {
+		return nil, false, errBoom
+	}
+	for run, did := range w.unknown {
+		if did {
+			return run, true, nil
+		}
+	}
+	clear(w.unknown)
+	return nil, false, nil
 }
