@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/seawall-go/seawall/internal/scope"
 )
 
 // A Policy decides whether, when and how often a call is made. The package comment says what it promises. A Policy is
@@ -25,14 +27,16 @@ func (f PolicyFunc) Do(ctx context.Context, call func(context.Context) error) er
 func Join(policies ...Policy) Policy {
 	check("Join", policies)
 	return joined{
-		do:      WrapErr(func(ctx context.Context, call func(context.Context) error) error { return call(ctx) }, policies...),
-		repeats: slices.ContainsFunc(policies, repeats),
+		do:       WrapErr(func(ctx context.Context, call func(context.Context) error) error { return call(ctx) }, policies...),
+		repeats:  slices.ContainsFunc(policies, repeats),
+		policies: slices.Clone(policies),
 	}
 }
 
 type joined struct {
-	do      func(context.Context, func(context.Context) error) error
-	repeats bool
+	do       func(context.Context, func(context.Context) error) error
+	repeats  bool
+	policies []Policy
 }
 
 func (j joined) Do(ctx context.Context, call func(context.Context) error) error {
@@ -41,6 +45,9 @@ func (j joined) Do(ctx context.Context, call func(context.Context) error) error 
 
 // Repeats tells adapters whose call can be made only once that one of the policies makes it again.
 func (j joined) Repeats() bool { return j.repeats }
+
+// Looks tells adapters how many of the policies look at calls with such an argument or result.
+func (j joined) Looks(at any) int { return scope.Looking(j.policies, at) }
 
 func repeats(p Policy) bool {
 	r, ok := p.(interface{ Repeats() bool })

@@ -25,6 +25,17 @@ func Wrap[In, Out any](h Handler[In, Out], policies ...Policy) Handler[In, Out] 
 	}
 	check("Wrap", policies)
 	policies = slices.Clone(policies)
+	var (
+		in  In
+		out Out
+	)
+	if looks := scope.Looking(policies, in, out); looks > 0 {
+		return showing(h, policies, looks)
+	}
+	return wrap(h, policies)
+}
+
+func wrap[In, Out any](h Handler[In, Out], policies []Policy) Handler[In, Out] {
 	streams := mayStream(reflect.TypeFor[Out]())
 	var frames stock[frame[In, Out]]
 	return func(ctx context.Context, in In) (Out, error) {

@@ -51,6 +51,18 @@ var law = map[string]room{
 		"github.com/aws/aws-lambda-go/lambdacontext":       "has the id of an invocation",
 		// Not aws-lambda-go/lambda: with net/rpc it makes a program eight megabytes larger.
 	}},
+	"middleware/tracing": {ours: []string{"internal", "middleware"}, foreign: map[string]string{
+		"go.opentelemetry.io/otel":                   "has the global providers, of the API only",
+		"go.opentelemetry.io/otel/attribute":         "has the attributes",
+		"go.opentelemetry.io/otel/codes":             "has the status of a span",
+		"go.opentelemetry.io/otel/metric":            "has the instruments",
+		"go.opentelemetry.io/otel/propagation":       "carries traces from service to service",
+		"go.opentelemetry.io/otel/semconv/v1.43.0":   "has the names of the conventions",
+		"go.opentelemetry.io/otel/trace":             "has the spans",
+		"go.opentelemetry.io/otel/trace/noop":        "is the provider of no spans, for which there is nothing to do",
+		"github.com/aws/aws-lambda-go/events":        "has the types of events and answers",
+		"github.com/aws/aws-lambda-go/lambdacontext": "says which invocation it is",
+	}},
 
 	"idempotency/httpkey": {ours: []string{"internal", "idempotency"}},
 	"idempotency/jmespath": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
@@ -99,6 +111,15 @@ var forTests = map[string]string{
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "sends spans as programs do",
 	"go.opentelemetry.io/proto/otlp/collector/trace/v1":               "reads what was sent",
 	"google.golang.org/protobuf/proto":                                "as above",
+	"go.opentelemetry.io/otel/attribute":                              "has the attributes of spans and metrics",
+	"go.opentelemetry.io/otel/codes":                                  "has the status of a span",
+	"go.opentelemetry.io/otel/metric":                                 "has the instruments",
+	"go.opentelemetry.io/otel/metric/noop":                            "is a provider of no metrics",
+	"go.opentelemetry.io/otel/propagation":                            "carries traces from service to service",
+	"go.opentelemetry.io/otel/sdk/metric":                             "makes metrics",
+	"go.opentelemetry.io/otel/sdk/metric/metricdata":                  "has metrics to read",
+	"go.opentelemetry.io/otel/trace":                                  "has the spans",
+	"go.opentelemetry.io/otel/trace/noop":                             "is a provider of no spans",
 }
 
 // bottom reports whether folder is in the layer that every room may stand on.

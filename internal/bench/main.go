@@ -137,6 +137,9 @@ func report(rounds int) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if err := reportTracing(rounds); err != nil {
+		return err
+	}
 	return packages("github.com/seawall-go/seawall/retry")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/seawall-go/seawall/internal/refusal"
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/middleware"
 )
 
@@ -43,12 +44,22 @@ func Proxy[In any, Out ProxyResponse](h middleware.Handler[In, Out], policies ..
 	}
 	wrapped := middleware.Wrap(func(ctx context.Context, x exchange[In, Out]) (Out, error) {
 		if x.only != nil {
-			return x.only.call(func() (Out, error) { return attempt(ctx, h, x.in) })
+			return x.only.call(func() (Out, error) { return attempt(ctx, h, x.in, x.shown) })
 		}
-		return attempt(ctx, h, x.in)
+		return attempt(ctx, h, x.in, x.shown)
 	}, policies...)
+	var (
+		noIn  In
+		noOut Out
+	)
+	looks := scope.Looking(policies, any(noIn), any(noOut))
 	return func(ctx context.Context, in In) (Out, error) {
 		x := exchange[In, Out]{in: in}
+		if looks > 0 {
+			x.shown = &scope.Call{In: in, Looks: looks, Status: answerStatus}
+			x.shown.Return(scope.Result{Out: noOut}) // its type says something already
+			ctx = scope.Show(ctx, x.shown)
+		}
 		if !repeatable(&in) {
 			x.only = new(outcome[Out])
 		}
@@ -74,9 +85,11 @@ func Proxy[In any, Out ProxyResponse](h middleware.Handler[In, Out], policies ..
 }
 
 // attempt is one call of h.
-func attempt[In any, Out ProxyResponse](ctx context.Context, h middleware.Handler[In, Out], in In) (Out, error) {
+func attempt[In any, Out ProxyResponse](ctx context.Context, h middleware.Handler[In, Out], in In, shown *scope.Call) (Out, error) {
 	out, err := h(ctx, in)
-	if s := status(&out); err == nil && s >= 500 && s != http.StatusNotImplemented {
+	s := status(&out)
+	shown.Return(scope.Result{Status: s})
+	if err == nil && s >= 500 && s != http.StatusNotImplemented {
 		err = &StatusError{s}
 	}
 	return out, err
@@ -84,8 +97,21 @@ func attempt[In any, Out ProxyResponse](ctx context.Context, h middleware.Handle
 
 // An exchange is a request on its way through the policies.
 type exchange[In, Out any] struct {
-	in   In
-	only *outcome[Out] // of a request that is not repeated
+	in    In
+	only  *outcome[Out] // of a request that is not repeated
+	shown *scope.Call   // nil if no policy looks
+}
+
+// answerStatus is the status with which a request is answered if the policies end with err, zero if with an error.
+func answerStatus(c *scope.Call, err error) int {
+	if _, ok := errors.AsType[*StatusError](err); err == nil || ok {
+		return c.Result().Status
+	}
+	if _, ok := errors.AsType[*middleware.PanicError](err); ok {
+		return 0
+	}
+	a, _ := answerTo(err)
+	return a.Status
 }
 
 // An outcome is that of the one call for a request that is not repeated.
@@ -128,6 +154,9 @@ type StatusError struct {
 func (e *StatusError) Error() string {
 	return "response with status " + strconv.Itoa(e.Code)
 }
+
+// ErrorType returns Code as telemetry has it.
+func (e *StatusError) ErrorType() string { return strconv.Itoa(e.Code) }
 
 // HTTPStatus returns Code.
 func (e *StatusError) HTTPStatus() int { return e.Code }

@@ -25,10 +25,7 @@ import (
 // keeps it. Header fields that describe another body or how long to keep it, such as Content-Encoding
 // or CDN-Cache-Control, are removed.
 func Error(w http.ResponseWriter, err error) {
-	answer, ok := refusal.AnswerTo(err, http.StatusText)
-	if !ok {
-		answer, _ = refusal.AnswerTo(statusFor(err), http.StatusText)
-	}
+	answer := answerTo(err)
 	h := w.Header()
 	for _, field := range []string{
 		"Accept-Ranges", "Age", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Content-Digest", "Content-Disposition",
@@ -43,6 +40,14 @@ func Error(w http.ResponseWriter, err error) {
 	}
 	w.WriteHeader(answer.Status)
 	_, _ = w.Write(answer.Body) // a caller who has gone needs no answer
+}
+
+func answerTo(err error) refusal.Answer {
+	answer, ok := refusal.AnswerTo(err, http.StatusText)
+	if !ok {
+		answer, _ = refusal.AnswerTo(statusFor(err), http.StatusText)
+	}
+	return answer
 }
 
 // A status is an error that is answered with it.

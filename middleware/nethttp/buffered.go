@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/middleware"
 )
 
@@ -61,9 +62,15 @@ func (b Buffered) Middleware(policies ...middleware.Policy) func(http.Handler) h
 			panic("nethttp: Buffered.Middleware of a nil handler")
 		}
 		do := middleware.WrapErr(func(ctx context.Context, x *attempts) error { return x.serve(ctx, next) }, policies...)
+		looks := scope.Looking(policies, (*http.Request)(nil))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &attempts{limits: b, w: w, request: r}
-			x.end(do(r.Context(), x))
+			ctx := r.Context()
+			if looks > 0 {
+				x.shown = &scope.Call{In: r, Looks: looks, Status: keptStatus}
+				ctx = scope.Show(ctx, x.shown)
+			}
+			x.end(do(ctx, x))
 		})
 	}
 }
@@ -74,6 +81,7 @@ type attempts struct {
 	w       http.ResponseWriter
 	request *http.Request
 	body    []byte
+	shown   *scope.Call // nil if no policy looks
 
 	unread *unreadError // what was wrong with the body
 	last   *response
@@ -98,6 +106,7 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 			_ = r.MultipartForm.RemoveAll() // as net/http does for its own
 		}
 		x.request.Pattern = r.Pattern
+		x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern})
 	}()
 	x.err = call(next, x.last, r, &x.ending)
 	x.err = outcome(ctx, x.err, x.last.status, x.last.header)
@@ -105,6 +114,25 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 		x.err = &final{x.err}
 	}
 	return x.err
+}
+
+// written is the status of what the last attempt wrote, or means if it has written nothing.
+func (x *attempts) written() int {
+	if x.last.status == 0 && x.ending == returned && x.err == nil {
+		return http.StatusOK
+	}
+	return x.last.status
+}
+
+// keptStatus is that of the response to a request for which the policies end with err.
+func keptStatus(c *scope.Call, err error) int {
+	switch _, ok := errors.AsType[*StatusError](err); {
+	case err == nil, ok:
+		return c.Result().Status
+	case errors.Is(err, http.ErrAbortHandler):
+		return 0
+	}
+	return answerTo(err).Status
 }
 
 func (x *attempts) read(ctx context.Context) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/middleware"
 )
 
@@ -47,9 +48,15 @@ func Middleware(policies ...middleware.Policy) func(http.Handler) http.Handler {
 			panic("nethttp: Middleware of a nil handler")
 		}
 		do := middleware.WrapErr(func(ctx context.Context, x *exchange) error { return x.serve(ctx, next) }, policies...)
+		looks := scope.Looking(policies, (*http.Request)(nil))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &exchange{writer: writer{ResponseWriter: w}, request: r}
-			x.end(do(r.Context(), x))
+			ctx := r.Context()
+			if looks > 0 {
+				x.shown = &scope.Call{In: r, Looks: looks, Status: sentStatus}
+				ctx = scope.Show(ctx, x.shown)
+			}
+			x.end(do(ctx, x))
 		})
 	}
 }
@@ -69,6 +76,7 @@ type exchange struct {
 	writer
 
 	request *http.Request
+	shown   *scope.Call // nil if no policy looks
 	ending  ending
 	err     error
 }
@@ -78,6 +86,9 @@ func (x *exchange) serve(ctx context.Context, next http.Handler) error {
 		return errors.Join(errCalledTwice, x.err)
 	}
 	r := x.request
+	if x.shown != nil {
+		defer func() { x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern}) }()
+	}
 	if !same(ctx, r.Context()) {
 		r = r.WithContext(ctx)
 		defer func() {
@@ -93,6 +104,23 @@ func (x *exchange) serve(ctx context.Context, next http.Handler) error {
 		x.err = &final{x.err}
 	}
 	return x.err
+}
+
+// written is the status of what the handler wrote, or of the empty response that it means if it has written nothing.
+func (x *exchange) written() int {
+	if x.status == 0 && x.ending == returned && x.err == nil && !x.hijacked {
+		return http.StatusOK
+	}
+	return x.status
+}
+
+// sentStatus is that of the response to a request for which the policies end with err.
+func sentStatus(c *scope.Call, err error) int {
+	status := c.Result().Status
+	if status != 0 || err == nil || errors.Is(err, http.ErrAbortHandler) {
+		return status
+	}
+	return answerTo(err).Status
 }
 
 // end answers with err, unless the handler has answered.

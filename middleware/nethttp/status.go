@@ -20,6 +20,9 @@ func (e *StatusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("status %d %s", e.Code, http.StatusText(e.Code)))
 }
 
+// ErrorType returns the status as telemetry has it.
+func (e *StatusError) ErrorType() string { return strconv.Itoa(e.Code) }
+
 // HTTPStatusCode returns the status. A retry waits longer after 429.
 func (e *StatusError) HTTPStatusCode() int { return e.Code }
 

@@ -46,7 +46,12 @@ func Transport(base http.RoundTripper, policies ...middleware.Policy) http.Round
 		base = http.DefaultTransport
 	}
 	do := middleware.WrapErr(func(ctx context.Context, x *trip) error { return x.send(ctx) }, policies...)
-	return &transport{base: base, do: do, freezes: os.Getenv("AWS_LAMBDA_RUNTIME_API") != ""}
+	return &transport{
+		base:    base,
+		do:      do,
+		looks:   scope.Looking(policies, (*http.Request)(nil)),
+		freezes: os.Getenv("AWS_LAMBDA_RUNTIME_API") != "",
+	}
 }
 
 const (
@@ -59,6 +64,7 @@ const (
 type transport struct {
 	base    http.RoundTripper
 	do      func(context.Context, *trip) error
+	looks   int  // how many policies look at the request
 	freezes bool // between calls, whatever the clocks say
 
 	mu   sync.Mutex
@@ -72,6 +78,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := &trip{transport: t, request: r}
 	defer x.end()
 	ctx := context.WithValue(scope.WithHold(r.Context(), &x.hold), tripKey{}, x)
+	if t.looks > 0 {
+		x.shown = &scope.Call{In: r, Client: true, Looks: t.looks, Status: receivedStatus}
+		ctx = scope.Show(ctx, x.shown)
+	}
 	return x.result(t.do(ctx, x))
 }
 
@@ -100,7 +110,8 @@ type tripKey struct{}
 type trip struct {
 	transport *transport
 	request   *http.Request
-	hold      scope.Hold // keeps the contexts of the last attempt until its body has ended
+	hold      scope.Hold  // keeps the contexts of the last attempt until its body has ended
+	shown     *scope.Call // nil if no policy looks
 
 	attempts int
 	response *http.Response // of the last attempt
@@ -135,6 +146,15 @@ func (x *trip) attempt(ctx context.Context) error {
 		r.Body = again
 	}
 	x.attempts++
+	if x.shown != nil {
+		x.shown.Return(scope.Result{})
+		x.shown.Sent.Add(1)
+		r.Header = r.Header.Clone() // the caller's stays as it is
+		if r.Header == nil {
+			r.Header = make(http.Header)
+		}
+		scope.Inject(ctx, r.Header)
+	}
 	response, err := x.transport.base.RoundTrip(r)
 	if err != nil {
 		return err
@@ -142,11 +162,20 @@ func (x *trip) attempt(ctx context.Context) error {
 	if response == nil {
 		return fmt.Errorf("nethttp: %T returned neither a response nor an error", x.transport.base)
 	}
+	x.shown.Return(scope.Result{Status: response.StatusCode})
 	x.keep(ctx, response)
 	if clientFailed(response.StatusCode) {
 		return &StatusError{Code: response.StatusCode, Wait: retryAfter(response.Header)}
 	}
 	return nil
+}
+
+// receivedStatus is that of the response which the caller gets if the policies end with err.
+func receivedStatus(c *scope.Call, err error) int {
+	if _, ok := errors.AsType[*StatusError](err); err == nil || ok {
+		return c.Result().Status
+	}
+	return 0
 }
 
 // keep makes response the one that the caller may get.

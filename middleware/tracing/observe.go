@@ -1,0 +1,99 @@
+package tracing
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seawall-go/seawall/internal/event"
+)
+
+// observe is told what a policy noticed in ctx, once for all spans around it.
+func observe(ctx context.Context, e event.Event) {
+	l := innermost(ctx)
+	if l == nil {
+		return
+	}
+	counted := counted(e)
+	if span := recording(ctx, l); span != nil {
+		span.AddEvent("seawall."+string(e.Kind), trace.WithAttributes(append(described(e), counted...)...))
+	}
+	s := l.series
+	if c := s.events[e.Kind]; c != nil && c.Enabled(ctx) {
+		c.Add(ctx, 1, metric.WithAttributes(counted...))
+	}
+	if state, ok := stateAfter(e); ok && s.state.Enabled(ctx) {
+		s.state.Record(ctx, state, metric.WithAttributes(policyOf(e)...))
+	}
+}
+
+// recording is the innermost span that records, or nil.
+func recording(ctx context.Context, l *live) trace.Span {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		return span
+	}
+	for ; l != nil; l = l.outer {
+		if l.recording {
+			return l.span
+		}
+	}
+	return nil
+}
+
+func policyOf(e event.Event) []attribute.KeyValue {
+	kvs := make([]attribute.KeyValue, 0, 8)
+	kvs = append(kvs, keyPolicy.String(e.Policy))
+	if e.Name != "" {
+		kvs = append(kvs, keyName.String(e.Name))
+	}
+	return kvs
+}
+
+// counted is the attributes of an event's counter: of no more values than there are types and configurations.
+func counted(e event.Event) []attribute.KeyValue {
+	kvs := policyOf(e)
+	if e.Err != nil {
+		kvs = append(kvs, semconv.ErrorTypeKey.String(errorType(e.Err)))
+	}
+	if e.Kind == event.Transition {
+		kvs = append(kvs, keyFrom.String(e.From), keyTo.String(e.To))
+	}
+	return kvs
+}
+
+// described is what else a span's event says.
+func described(e event.Event) []attribute.KeyValue {
+	kvs := make([]attribute.KeyValue, 0, 8)
+	if e.Attempt != 0 {
+		kvs = append(kvs, keyAttempt.Int(e.Attempt))
+	}
+	if e.Wait != 0 {
+		kvs = append(kvs, keyWait.Float64(e.Wait.Seconds()))
+	}
+	if e.Err != nil {
+		kvs = append(kvs, semconv.ExceptionMessage(e.Err.Error()))
+	}
+	if e.Key != "" {
+		kvs = append(kvs, keyDigest.String(e.Key))
+	}
+	return kvs
+}
+
+// stateAfter is the state that a breaker is in after an event.
+func stateAfter(e event.Event) (state int64, known bool) {
+	if e.Kind != event.Transition {
+		return 0, false
+	}
+	switch e.To {
+	case "closed":
+		return 0, true
+	case "half-open":
+		return 1, true
+	case "open":
+		return 2, true
+	}
+	return 0, false
+}

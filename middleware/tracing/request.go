@@ -1,0 +1,152 @@
+package tracing
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+// A request is what the conventions want to know of one, whoever brought it.
+type request struct {
+	method   string
+	route    string // the pattern it matched, if any
+	scheme   string
+	path     string
+	host     string // with its port, if it has one
+	peer     string // the client's address
+	agent    string
+	protocol string // such as HTTP/1.1
+	headers  headers
+}
+
+// incoming is a request that a server got.
+func incoming(r *http.Request) *request {
+	in := &request{
+		method: r.Method, route: route(r.Pattern), scheme: "http", host: r.Host, agent: r.UserAgent(), protocol: r.Proto,
+		headers: headers{multiple: r.Header},
+	}
+	if r.URL != nil {
+		in.path = r.URL.Path
+	}
+	if r.TLS != nil {
+		in.scheme = "https"
+	}
+	if in.peer, _, _ = net.SplitHostPort(r.RemoteAddr); in.peer == "" {
+		in.peer = r.RemoteAddr
+	}
+	return in
+}
+
+// outgoing is a request that a client sends.
+func outgoing(r *http.Request) *request {
+	out := &request{method: r.Method, scheme: "http", agent: r.UserAgent()}
+	if r.URL != nil {
+		out.scheme, out.host, out.path = r.URL.Scheme, r.URL.Host, r.URL.EscapedPath()
+	}
+	return out
+}
+
+// route is what is a path in a pattern of [http.ServeMux].
+func route(pattern string) string {
+	if i := strings.IndexByte(pattern, '/'); i >= 0 {
+		return pattern[i:]
+	}
+	return ""
+}
+
+// knownMethod is the request's method, or _OTHER for one that no standard has: a sender can make up as many as he likes.
+func (r *request) knownMethod() string {
+	switch r.method {
+	case "":
+		return http.MethodGet
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY":
+		return r.method
+	}
+	return "_OTHER"
+}
+
+// name is the name of the request's span.
+func (r *request) name() string {
+	method := r.knownMethod()
+	if method == "_OTHER" {
+		method = "HTTP"
+	}
+	if r.route == "" {
+		return method
+	}
+	return method + " " + r.route
+}
+
+// server is the host and the port, which is zero if the request does not say.
+func (r *request) server() (host string, port int) {
+	host, digits, err := net.SplitHostPort(r.host)
+	if err != nil {
+		return strings.Trim(r.host, "[]"), 0
+	}
+	port, _ = strconv.Atoi(digits)
+	return host, port
+}
+
+// target is [request.server] with the port that the scheme stands for.
+func (r *request) target() (host string, port int) {
+	host, port = r.server()
+	if port == 0 {
+		port = map[string]int{"http": 80, "https": 443}[r.scheme]
+	}
+	return host, port
+}
+
+// methods is the attributes that say what is asked for.
+func (r *request) methods() []attribute.KeyValue {
+	known := r.knownMethod()
+	kvs := []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(known)}
+	if known == "_OTHER" {
+		kvs = append(kvs, semconv.HTTPRequestMethodOriginal(r.method))
+	}
+	return kvs
+}
+
+// received is the attributes of the span of a request that came in.
+func (r *request) received() []attribute.KeyValue {
+	kvs := r.methods()
+	host, port := r.server()
+	_, version, _ := strings.Cut(r.protocol, "/")
+	for _, s := range []struct {
+		key   attribute.Key
+		value string
+	}{
+		{semconv.URLSchemeKey, r.scheme},
+		{semconv.URLPathKey, r.path},
+		{semconv.HTTPRouteKey, r.route},
+		{semconv.ServerAddressKey, host},
+		{semconv.ClientAddressKey, r.peer},
+		{semconv.UserAgentOriginalKey, r.agent},
+		{semconv.NetworkProtocolVersionKey, version},
+	} {
+		if s.value != "" {
+			kvs = append(kvs, s.key.String(s.value))
+		}
+	}
+	if port != 0 {
+		kvs = append(kvs, semconv.ServerPort(port))
+	}
+	return kvs
+}
+
+// sent is the attributes of the span of a request that goes out. What is secret in a URL, its user and its query, is
+// left out.
+func (r *request) sent(resends int64) []attribute.KeyValue {
+	host, port := r.target()
+	full := (&url.URL{Scheme: r.scheme, Host: r.host}).String() + r.path
+	kvs := append(r.methods(), semconv.URLFull(full), semconv.URLScheme(r.scheme), semconv.ServerAddress(host), semconv.ServerPort(port))
+	if resends > 0 {
+		kvs = append(kvs, semconv.HTTPRequestResendCount(int(resends)))
+	}
+	return kvs
+}

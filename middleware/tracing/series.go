@@ -1,0 +1,187 @@
+package tracing
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// A series is what spans of one name and one pair of providers share.
+type series struct {
+	*instruments
+
+	name     string
+	quiet    bool // spans are never recorded
+	inFlight atomic.Int64
+	peak     atomic.Int64 // since it was last read
+	called   atomic.Bool  // since it was last read
+	observed metric.MeasurementOption
+	success  []metric.RecordOption // the attributes of a call that succeeded
+}
+
+type seriesKey struct {
+	tracers trace.TracerProvider
+	meters  metric.MeterProvider
+	name    string
+}
+
+// all series there are. A Span is a plain value, so that what it needs to have made once is kept here; its providers
+// and names are as many as a program has.
+var all struct { //nolint:gochecknoglobals // as above
+	sync.Mutex
+
+	series atomic.Pointer[map[seriesKey]*series] // replaced, never written
+}
+
+func seriesOf(key seriesKey) *series {
+	if known := all.series.Load(); known != nil {
+		if s := (*known)[key]; s != nil {
+			return s
+		}
+	}
+	return newSeries(key)
+}
+
+func newSeries(key seriesKey) *series {
+	all.Lock()
+	defer all.Unlock()
+	known := make(map[seriesKey]*series)
+	if m := all.series.Load(); m != nil {
+		maps.Copy(known, *m)
+	}
+	if s := known[key]; s != nil {
+		return s
+	}
+	attributes := attribute.NewSet()
+	if key.name != "" {
+		attributes = attribute.NewSet(keyCall.String(key.name))
+	}
+	_, quiet := key.tracers.(noop.TracerProvider)
+	s := &series{name: key.name, quiet: quiet, observed: metric.WithAttributeSet(attributes)}
+	s.success = []metric.RecordOption{s.observed}
+	for other, o := range known {
+		if other.tracers == key.tracers && other.meters == key.meters {
+			s.instruments = o.instruments
+		}
+	}
+	if s.instruments == nil {
+		s.instruments = newInstruments(key.tracers, key.meters, func(_ context.Context, to metric.Observer) error {
+			known := all.series.Load()
+			if known == nil {
+				return nil
+			}
+			for k, s := range *known {
+				if k.tracers == key.tracers && k.meters == key.meters {
+					s.read(to)
+				}
+			}
+			return nil
+		})
+	}
+	known[key] = s
+	all.series.Store(&known)
+	return s
+}
+
+// read reports how many calls there are, and were at once.
+func (s *series) read(to metric.Observer) {
+	n := s.inFlight.Load()
+	if !s.called.Swap(n > 0) {
+		return
+	}
+	to.ObserveInt64(s.instruments.inFlight, n, s.observed)
+	to.ObserveInt64(s.instruments.peak, max(s.peak.Swap(n), n), s.observed)
+}
+
+func (s *series) begin() {
+	n := s.inFlight.Add(1)
+	for {
+		peak := s.peak.Load()
+		if n <= peak || s.peak.CompareAndSwap(peak, n) {
+			break
+		}
+	}
+	if !s.called.Load() {
+		s.called.Store(true)
+	}
+}
+
+// measured reports whether anybody measures calls.
+func (s *series) measured(ctx context.Context) bool { return s.duration.Enabled(ctx) }
+
+// labels are attributes of measurements; those that are zero are left out.
+type labels struct {
+	call, errorType       string
+	method, scheme, route string
+	status                int
+	host                  string
+	port                  int
+	trigger               string
+}
+
+func (l labels) attributes() []attribute.KeyValue {
+	var kvs []attribute.KeyValue
+	for _, s := range []struct {
+		key   attribute.Key
+		value string
+	}{
+		{keyCall, l.call},
+		{semconv.ErrorTypeKey, l.errorType},
+		{semconv.HTTPRequestMethodKey, l.method},
+		{semconv.URLSchemeKey, l.scheme},
+		{semconv.HTTPRouteKey, l.route},
+		{semconv.ServerAddressKey, l.host},
+		{semconv.FaaSTriggerKey, l.trigger},
+	} {
+		if s.value != "" {
+			kvs = append(kvs, s.key.String(s.value))
+		}
+	}
+	if l.status != 0 {
+		kvs = append(kvs, semconv.HTTPResponseStatusCode(l.status))
+	}
+	if l.port != 0 {
+		kvs = append(kvs, semconv.ServerPort(l.port))
+	}
+	return kvs
+}
+
+const mostSets = 1000 // the rest are made each time
+
+// sets keeps the options for labels, which are expensive to make.
+type sets struct {
+	mu  sync.RWMutex
+	set map[labels]options
+}
+
+type options struct {
+	record []metric.RecordOption
+	add    []metric.AddOption
+}
+
+func (s *sets) of(l labels) options {
+	s.mu.RLock()
+	o, ok := s.set[l]
+	s.mu.RUnlock()
+	if ok {
+		return o
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(l.attributes()...))
+	o = options{record: []metric.RecordOption{set}, add: []metric.AddOption{set}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil {
+		s.set = make(map[labels]options)
+	}
+	if len(s.set) < mostSets {
+		s.set[l] = o
+	}
+	return o
+}

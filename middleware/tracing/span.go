@@ -1,0 +1,103 @@
+package tracing
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seawall-go/seawall/internal/scope"
+)
+
+// A Span is a policy that shows each call as a span, and what the policies inside it notice as the span's events and as
+// metrics; the package comment has the list. Outside a retry it is one span for all attempts, inside it is one for each. Where
+// it stands decides what the span says:
+//
+//   - Around a Lambda handler the outermost Span is a SERVER span with the attributes of an invocation and of its event.
+//     Its parent is in the event's headers, or else it is the one that X-Ray has for this invocation. The first in a
+//     process is the cold start. For an HTTP event, of API Gateway, a load balancer or a function URL, it has the
+//     attributes of a request besides, and for messages of SQS a link to where each was sent.
+//   - In nethttp.Middleware the outermost Span is a SERVER span of the request, and its parent is in the request's header.
+//   - In nethttp.Transport the innermost Span is a CLIENT span, with the count of resends if a retry is around it.
+//     It ends with the header of the response. The request carries it on in its header; the caller's request is not
+//     changed.
+//   - Everywhere else it is an INTERNAL span, and so it is if it would be SERVER and the context has a span already that
+//     was not begun elsewhere: of a tracer that is around the handler.
+//
+// In a URL that was called, the user and the query are left out, which may be secret.
+//
+// The call's error comes out as the same value. A panic ends the span with the status Error, and goes on. Span is a plain
+// value: copy it freely, and use it from many goroutines at once.
+type Span struct {
+	// Name is the name of the span, and in the metrics that of its calls, so it must not come from data. Empty means
+	// what the conventions have, such as GET /orders/{id} for a request or the name of the Lambda function, and
+	// otherwise «call».
+	Name string
+
+	// TracerProvider makes the spans. Nil means the global one, [otel.GetTracerProvider].
+	TracerProvider trace.TracerProvider
+
+	// MeterProvider makes the instruments. Nil means the global one, [otel.GetMeterProvider].
+	MeterProvider metric.MeterProvider
+
+	// Propagator reads parents from headers and writes spans into them. Nil means the global one,
+	// [otel.GetTextMapPropagator], or that of W3C Trace Context if the program has set none.
+	Propagator propagation.TextMapPropagator
+}
+
+// Do makes the call.
+func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
+	series := s.series()
+	shown := scope.Shown(ctx)
+	if shown == nil {
+		if _, invoked := lambdacontext.FromContext(ctx); !invoked {
+			return series.inside(ctx, s.Propagator, call)
+		}
+	}
+	return newLive(ctx, series, s.Propagator, shown).start().do(call)
+}
+
+// inside makes the call in a span that is neither a server's nor a client's. If nobody records it, and nobody
+// measures the call, that has to cost next to nothing.
+func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
+	measured := s.measured(ctx)
+	if s.quiet && !measured {
+		return call(ctx) // as a no-op provider does it, but for an allocation
+	}
+	inner, span := s.tracer.Start(ctx, s.spanName())
+	if measured || span.IsRecording() {
+		return newLive(ctx, s, p, nil).started(inner, span).do(call)
+	}
+	err := call(inner)
+	span.End()
+	return err
+}
+
+// Looks tells adapters that the policy wants to see calls with such an argument or result.
+func (Span) Looks(at any) int {
+	if looksAt(at) {
+		return 1
+	}
+	return 0
+}
+
+func (s *Span) series() *series {
+	key := seriesKey{s.TracerProvider, s.MeterProvider, s.Name}
+	if key.tracers == nil {
+		key.tracers = otel.GetTracerProvider()
+	}
+	if key.meters == nil {
+		key.meters = otel.GetMeterProvider()
+	}
+	return seriesOf(key)
+}
+
+func (s *series) spanName() string {
+	if s.name == "" {
+		return "call"
+	}
+	return s.name
+}
