@@ -225,6 +225,9 @@ func TestRegression_ResponseThatCannotBeReadRunsAgain(t *testing.T) {
 		"status zero": func(s *shop) (answer, error) {
 			return through(s, t.Context(), v2("/payments", "k"), events.APIGatewayV2HTTPResponse{Body: "paid"})
 		},
+		"status 1000": func(s *shop) (answer, error) {
+			return through(s, t.Context(), v2("/payments", "k"), events.APIGatewayV2HTTPResponse{StatusCode: 1000})
+		},
 		"status 101": func(s *shop) (answer, error) {
 			return through(s, t.Context(), v2("/payments", "k"), events.APIGatewayV2HTTPResponse{StatusCode: 101})
 		},
@@ -334,7 +337,7 @@ func TestRegression_HeaderThatIsNotUTF8IsNotKept(t *testing.T) {
 	e := v2("/payments", "k")
 	e.Body, e.Headers["host"] = `{"amount":7}`, "example.com"
 	a, err := through[events.APIGatewayV2HTTPRequest, any](s, t.Context(), e, nil)
-	if h := a.header(); err != nil || a.Status != 200 || len(h["Content-Disposition"]) != 0 || h.Get("Content-Language") != "fr" {
+	if h := a.header(); err != nil || a.Status != 200 || len(h["Content-Disposition"]) != 0 || a.Raw != nil || h.Get("Content-Language") != "fr" {
 		t.Errorf("got %+v, %v", a, err)
 	}
 }
@@ -372,7 +375,7 @@ func TestRegression_CookieOfReconcileIsKept(t *testing.T) {
 
 // A length that net/http takes, but spells otherwise, counted as one that was not kept to.
 func TestRegression_LengthSpelledOtherwiseIsShort(t *testing.T) {
-	for _, length := range []string{"05", "five"} {
+	for _, length := range []string{"05", "five", "-5"} {
 		s := newShop()
 		s.pay = func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", length)
