@@ -26,6 +26,7 @@ type task struct {
 	Key       string
 	Impatient bool // does not send again what the store did not reply to
 	Fail      bool // before the effect
+	Serve     bool // requests over HTTP, until it is killed
 }
 
 // An answer is what a worker says in the end.
@@ -72,6 +73,9 @@ func work() {
 		panic(err)
 	}
 	opened, _ := t.Store.open(t.Impatient)
+	if t.Serve {
+		t.serve(opened)
+	}
 	ctx, outcome := idempotency.Watch(context.Background())
 	receipt, err := idempotency.Do(ctx, operation(opened, t.Ledger), t.Key, t.handle)
 	a := answer{Receipt: receipt, Outcome: outcome().String()}
@@ -104,7 +108,7 @@ type worker struct {
 	out, log bytes.Buffer
 }
 
-func start(t *testing.T, mine task) *worker {
+func start(t *testing.T, mine task, files ...*os.File) *worker {
 	t.Helper()
 	encoded, err := json.Marshal(mine)
 	if err != nil {
@@ -112,7 +116,7 @@ func start(t *testing.T, mine task) *worker {
 	}
 	w := &worker{cmd: exec.Command(os.Args[0])}
 	w.cmd.Env = append(os.Environ(), mission+"="+string(encoded), "GORACE=atexit_sleep_ms=0")
-	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.log
+	w.cmd.Stdout, w.cmd.Stderr, w.cmd.ExtraFiles = &w.out, &w.log, files
 	if err := w.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
