@@ -11,18 +11,24 @@ import (
 // So it does not depend on the order of members, on white space, or on how a string or a number is spelled; but unlike
 // there numbers are taken as they are written, to the last digit. What JSON leaves out of v is not part of it.
 //
-// It is an error if v has no JSON, or none that means one thing only: with a member twice in an object, or with a string
-// that is not UTF-8.
+// There is no key, and the error is [ErrNoKey], if v is nil, or its JSON null: all calls without a payload would be one. A
+// payload that has no JSON, or none that means one thing only, is another error: one with a member twice in an object, or
+// with a string that is not UTF-8.
 func Payload[T any](v T) (string, error) {
+	c := canons.Get().(*canon)
+	defer c.free()
 	var form []byte
 	var err error
-	if raw, ok := any(v).(json.RawMessage); ok {
-		form, err = canonicalRaw(raw)
+	if raw, ok := any(v).(json.RawMessage); ok && len(raw) > 0 {
+		form, err = c.ofText(raw)
 	} else {
-		form, err = canonical(v)
+		form, err = c.of(v)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case string(form) == "null":
+		return "", ErrNoKey
 	}
 	return digest(form), nil
 }
