@@ -56,6 +56,7 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte(`{"statusCode":201,"headers":{"a":"b"},"multiValueHeaders":{"c":["d","e"]},"body":"é","isBase64Encoded":false}`))
 	f.Add([]byte(`{"statusCode":200,"body":"/wA=","isBase64Encoded":true}`))
 	f.Add([]byte(`{"statusCode":99}`))
+	f.Add([]byte(`{"statusCode":303,"headers":{"location":"/a"},"rawHeaders":{"Location":"L2NhZuk=","etag":"NyI="},"body":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r, again httpkey.Response
 		if json.Unmarshal(data, &r) != nil {
