@@ -64,6 +64,13 @@ var law = map[string]room{
 		"github.com/aws/aws-lambda-go/lambdacontext": "says which invocation it is",
 	}},
 
+	"middleware/tracing/emf": {foreign: map[string]string{
+		"go.opentelemetry.io/otel/attribute":             "has the attributes of points",
+		"go.opentelemetry.io/otel/sdk/metric":            "is what exporters belong to",
+		"go.opentelemetry.io/otel/sdk/metric/metricdata": "has the points",
+		"go.opentelemetry.io/otel/sdk/resource":          "has the name of the service",
+	}},
+
 	"idempotency/httpkey": {ours: []string{"internal", "idempotency"}},
 	"idempotency/jmespath": {ours: []string{"internal", "idempotency"}, foreign: map[string]string{
 		"github.com/jmespath/go-jmespath": "evaluates expressions over events",
@@ -106,6 +113,7 @@ var forTests = map[string]string{
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb": "talks to DynamoDB",
 
 	"go.opentelemetry.io/otel":                                        "has who is told of errors",
+	"go.opentelemetry.io/otel/sdk/resource":                           "says whose spans and metrics they are",
 	"go.opentelemetry.io/otel/sdk/trace":                              "is the SDK that spans go to",
 	"go.opentelemetry.io/otel/sdk/trace/tracetest":                    "keeps spans for a test to read",
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "sends spans as programs do",

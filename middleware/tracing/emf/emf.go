@@ -1,0 +1,167 @@
+// Package emf writes the metrics of the OpenTelemetry SDK to standard output in CloudWatch's embedded metric format, so
+// that a Lambda function has metrics without a collector, an extension or a call:
+//
+//	exporter := emf.New(emf.Config{Namespace: "Shop"})
+//	provider := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(exporter)))
+//	flusher := tracing.NewFlusher(300*time.Millisecond, provider)
+//
+// Each flush is one line of JSON. CloudWatch Logs makes metrics of it, under the names that the instruments have, such as
+// seawall.retries.
+//
+// # Dimensions
+//
+// A metric in CloudWatch costs by the combination of values of its dimensions, so there is one dimension: service.name, that
+// of the resource, or else the function's name. Points of an instrument that differ in other attributes become one
+// value: sums are added up, gauges and histograms joined. The points themselves are in the line besides, under _points,
+// for CloudWatch Logs Insights:
+//
+//	fields jsonParse(@message) as line
+//	| unnest line._points into point
+//	| filter point.metric = "seawall.refusals"
+//	| stats sum(point.value) by point.attributes.`seawall.policy.name`
+//
+// [Config.Dimensions] names attributes to split by as well.
+//
+// # Values
+//
+// Counters and histograms tell what came since the flush before, which is what CloudWatch's Sum, SampleCount and
+// percentiles want. An up-down counter tells its current value, and so does a gauge: look at their Maximum. A histogram
+// is written as values with counts, in the way of AWS's own collector: its least and its greatest value as recorded, and
+// those between at such places in their buckets that all add up to the sum that was recorded. One without minimum and
+// maximum is written as its mean. Units are CloudWatch's: "s" is Seconds, "By" Bytes, "{call}" Count; one that CloudWatch
+// does not know is None.
+//
+// # Limits
+//
+// The format takes 100 metrics in a line and 256 KB; what is more goes into further lines, and what is too much for a line
+// of its own is left out. So is what CloudWatch would refuse: values that are not finite or beyond 2^360, names of
+// more than 255 characters; and what would be wrong there: cumulative counters and histograms, which only a producer
+// other than the SDK has. Export returns an error that says so, which the SDK hands to otel.Handle. Values of
+// dimensions are cut to 1024 characters, and what is not printable ASCII in them becomes a question mark.
+package emf
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// Config says what the lines look like and where they go.
+type Config struct {
+	// Namespace is that of the metrics in CloudWatch; default "Seawall".
+	Namespace string
+
+	// Dimensions names attributes, of points or of the resource, to split the metrics by, besides service.name. There
+	// is a line for each combination of their values, and each is a metric of its own that costs. The metrics of
+	// service.name alone are still there; of a gauge or an up-down counter, they have the parts as values, and not
+	// their sum.
+	Dimensions []string
+
+	// Writer gets each line in one Write. The default is os.Stdout.
+	Writer io.Writer
+}
+
+// What the format and CloudWatch take.
+const (
+	maxDimensions = 30 // with service.name
+	maxName       = 255
+	maxDimension  = 1024 // characters of a dimension's value
+	maxMetrics    = 100
+	maxValues     = 100
+	maxLine       = 256 << 10 // bytes, with the line break
+)
+
+// An Exporter writes metrics. It is a [metric.Exporter].
+type Exporter struct {
+	namespace  string
+	dimensions []string // service.name first
+	function   string   // the name of the Lambda function, if this is one
+
+	mu     sync.Mutex
+	w      io.Writer
+	closed bool
+}
+
+const serviceName = "service.name"
+
+// New returns an exporter. It panics if a dimension is not a name, or there are more than CloudWatch takes.
+func New(c Config) *Exporter {
+	namespace := cmp.Or(c.Namespace, "Seawall")
+	if len(namespace) > maxName || printable(namespace) != namespace {
+		panic(fmt.Sprintf("emf: Namespace %q: want up to %d characters of ASCII", namespace, maxName))
+	}
+	dimensions := append([]string{serviceName}, c.Dimensions...)
+	if len(dimensions) > maxDimensions {
+		panic(fmt.Sprintf("emf: %d Dimensions: want %d at most, besides %s", len(c.Dimensions), maxDimensions-1, serviceName))
+	}
+	for i, d := range dimensions {
+		switch {
+		case d == "", len(d) > maxName, d[0] == ':', printable(d) != d, d == keyMeta, d == keyPoints:
+			panic(fmt.Sprintf("emf: Dimensions: %q: want the name of an attribute", d))
+		case slices.Contains(dimensions[:i], d):
+			panic(fmt.Sprintf("emf: Dimensions: %s is there twice, or is %s, which always is", d, serviceName))
+		}
+	}
+	e := &Exporter{namespace: namespace, dimensions: dimensions, function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), w: c.Writer}
+	if e.w == nil {
+		e.w = os.Stdout
+	}
+	return e
+}
+
+// Temporality is delta where that makes sense.
+func (e *Exporter) Temporality(kind metric.InstrumentKind) metricdata.Temporality {
+	return metric.DeltaTemporalitySelector(kind)
+}
+
+// Aggregation is the SDK's default.
+func (e *Exporter) Aggregation(kind metric.InstrumentKind) metric.Aggregation {
+	return metric.DefaultAggregationSelector(kind)
+}
+
+// Export writes what is in rm, if anything.
+func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := collection{exporter: e, resource: rm.Resource, byValues: make(map[string]*group)}
+	c.collect(rm)
+	slices.SortFunc(c.groups, func(a, b *group) int { return slices.Compare(a.values, b.values) })
+	now := time.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return metric.ErrExporterShutdown
+	}
+	for _, g := range c.groups {
+		for _, line := range c.lines(g, now) {
+			if _, err := e.w.Write(line); err != nil {
+				c.errs = append(c.errs, fmt.Errorf("emf: %w", err))
+			}
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+// ForceFlush has nothing to do: what was exported is written.
+func (e *Exporter) ForceFlush(ctx context.Context) error { return ctx.Err() }
+
+// Shutdown ends the exporter, and leaves the Writer open.
+func (e *Exporter) Shutdown(context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return metric.ErrExporterShutdown
+	}
+	e.closed = true
+	return nil
+}
