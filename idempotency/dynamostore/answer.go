@@ -40,6 +40,13 @@ func passes(err error) bool {
 	return false
 }
 
+// isTooLarge reports whether err is that an item would be larger than items can be. MaxData leaves room for all but an
+// owner or a fingerprint that is longer than ours.
+func isTooLarge(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorCode() == "ValidationException" && strings.Contains(api.ErrorMessage(), "exceeded the maximum allowed size")
+}
+
 // hint says what is to be done.
 func hint(err error) string {
 	api, _ := errors.AsType[smithy.APIError](err)

@@ -62,3 +62,28 @@ func TestNoAnswerIsAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// With a long owner MaxData is too much, and that is no trouble that passes.
+func TestACompletionThatIsTooLarge(t *testing.T) {
+	onEach(t, func(t *testing.T, s *dynamostore.Store) {
+		a := ask("key", strings.Repeat("A", 1000))
+		win(t, s, a)
+		limit := s.MaxData(a.Key)
+		err := s.Complete(t.Context(), end(a, strings.Repeat("x", limit)))
+		if !errors.Is(err, idempotency.ErrTooLarge) || errors.Is(err, idempotency.ErrCorrupt) || errors.Is(err, idempotency.ErrLost) {
+			t.Errorf("got %v, want ErrTooLarge", err)
+		}
+		complete(t, s, end(a, strings.Repeat("x", limit-1000)))
+	})
+}
+
+func onEach(t *testing.T, check func(t *testing.T, s *dynamostore.Store)) {
+	t.Run("fakedynamo", func(t *testing.T) {
+		s, _ := open(t, &fakedynamo.Server{})
+		check(t, s)
+	})
+	t.Run("dynalite", func(t *testing.T) {
+		s, _, _ := openServer(t, &lossy{})
+		check(t, s)
+	})
+}

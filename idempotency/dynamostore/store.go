@@ -20,6 +20,7 @@ package dynamostore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -218,6 +219,9 @@ func (s *Store) Complete(ctx context.Context, c idempotency.Completion) error {
 	}, patiently)
 	if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return s.completed(ctx, c, refused.Item)
+	}
+	if isTooLarge(err) {
+		return fmt.Errorf("dynamostore: %w: %w", idempotency.ErrTooLarge, err)
 	}
 	if err == nil {
 		s.done.add(c.Key, c.Expires)
