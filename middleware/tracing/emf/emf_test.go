@@ -289,6 +289,23 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%d lines with %v, and %d points: %v", len(lines), sum, points, err)
 		}
 	})
+	t.Run("bytes of values", func(t *testing.T) {
+		p := newPipeline(emf.Config{})
+		for i := range 100 {
+			h := must(p.Float64Histogram(fmt.Sprint("m", i, strings.Repeat("x", 240))))
+			for j := range 100 {
+				h.Record(t.Context(), 1/float64(j+1), with("j", fmt.Sprint(j)))
+			}
+		}
+		lines, err := p.flush(t)
+		found := 0
+		for _, d := range lines {
+			found += len(d.metrics)
+		}
+		if err != nil || len(lines) < 3 || found != 100 {
+			t.Errorf("%d lines with %d metrics: %v", len(lines), found, err)
+		}
+	})
 	t.Run("a point", func(t *testing.T) {
 		p := newPipeline(emf.Config{})
 		var attributes []attribute.KeyValue
