@@ -121,11 +121,8 @@ func (h *heartbeat) beat(ctx context.Context) {
 	}
 }
 
-// lose notes that the record has another owner. A run that did not know whether it ever had one has lost nothing.
+// lose notes that the record has another owner.
 func (h *heartbeat) lose() {
-	if h.run.open {
-		return
-	}
 	h.mu.Lock()
 	h.lost = true
 	h.mu.Unlock()

@@ -175,7 +175,8 @@ func (w *world) call(ctx context.Context, l *link, h func(context.Context, order
 	record, _ := w.store.Load(context.Background(), recordKey("orders", "7"))
 	mine := record.Owner == l.owner
 	switch {
-	case outcome == idempotency.Pending, outcome == idempotency.Unprotected && !w.failsOpen:
+	case outcome == idempotency.Pending, outcome == idempotency.Unprotected && !w.failsOpen,
+		err == nil && (outcome == idempotency.Refused || outcome == idempotency.Released):
 		w.Errorf("outcome %v, %v", outcome, err)
 	case err == nil && (outcome == idempotency.Ran || outcome == idempotency.TookOver),
 		err == nil && outcome == idempotency.Unprotected && mine && record.Status == idempotency.Completed:

@@ -131,6 +131,20 @@ func TestRegression_LookThatFailsIsTakenAgain(t *testing.T) {
 	}
 }
 
+func TestRecordThatCannotBeReadIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Wait = time.Minute
+		wait := runFirst(t, s, 30*time.Second, nil)
+		s.Next(storetest.Load, storetest.Fault{Err: idempotency.ErrCorrupt})
+		s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrCorrupt)
+		if n := s.Calls(storetest.Load); n != 1 {
+			t.Errorf("%d looks", n)
+		}
+		wait()
+	})
+}
+
 func TestStoreThatIsDownDuringTheWaitRefuses(t *testing.T) {
 	for name, fault := range map[string]storetest.Fault{"an error": {Err: errBoom}, "no answer": {Delay: time.Hour}} {
 		t.Run(name, func(t *testing.T) {
