@@ -32,3 +32,28 @@ func TestRegression_ARawKeyIsNotInTheNamesOfBlobs(t *testing.T) {
 		}
 	}
 }
+
+// A handler handed one result to its transaction and returned another, whose blob was written over that of the first.
+func TestRegression_ABlobIsNotWrittenOver(t *testing.T) {
+	s := newStage()
+	b := &blobs{}
+	s.Store, s.config.Blobs = limited{&s.memory, 200}, b
+	handed, returned := make([]byte, 500), make([]byte, 500)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(handed)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(returned)
+	call := func() ([]byte, error) {
+		return idempotency.Do(t.Context(), s.config, "7", func(ctx context.Context) ([]byte, error) {
+			c, err := idempotency.CompletionOf(ctx, handed)
+			if err != nil {
+				return nil, err
+			}
+			return returned, s.memory.Complete(ctx, c)
+		})
+	}
+	if got, err := call(); err != nil || !bytes.Equal(got, returned) {
+		t.Errorf("first: %d bytes, %v", len(got), err)
+	}
+	if got, err := call(); err != nil || !bytes.Equal(got, handed) {
+		t.Errorf("replay: %d bytes, %v; want what the record was completed with", len(got), err)
+	}
+}

@@ -24,8 +24,8 @@ type Codec interface {
 	Unmarshal(data []byte, v any) error
 }
 
-// Blobs keeps what is too large for a record. A name is made of the Scope, '#', '/', a digest of the key and the owner, and
-// does not tell the key. Blobs is safe for concurrent use.
+// Blobs keeps what is too large for a record. A name is made of the Scope, '#', '/', digests and the owner, tells
+// nothing of the key, and is never used twice for different data. Blobs is safe for concurrent use.
 type Blobs interface {
 	// Put keeps data under name, for at least as long as the records that name it.
 	Put(ctx context.Context, name string, data []byte) error
@@ -112,7 +112,7 @@ func (r *run) fit(ctx context.Context, result Result) (Result, error) {
 	if r.op.Blobs == nil {
 		return packed, r.notKept(fmt.Errorf("%d bytes, the store takes %d, and the Config has no Blobs", len(result.Data), limit))
 	}
-	name := scoped(r.op.Scope, r.name) + "/" + r.owner // not r.key, which may be raw
+	name := r.blob(result.Data)
 	err := r.insist(ctx, half, func(ctx context.Context, _ bool) error {
 		return r.op.Blobs.Put(ctx, name, result.Data)
 	})
@@ -121,6 +121,12 @@ func (r *run) fit(ctx context.Context, result Result) (Result, error) {
 	}
 	packed.Encoding, packed.Data = Blob, []byte(name)
 	return packed, nil
+}
+
+// blob is the name of data, which tells nothing of the key, though r.key may: a transaction may have handed over one result,
+// and the handler returned another, and neither may be written over the other.
+func (r *run) blob(data []byte) string {
+	return scoped(r.op.Scope, r.name) + "/" + r.owner + "/" + digest(data)[:16]
 }
 
 // unpack undoes fit.
