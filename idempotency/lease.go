@@ -27,12 +27,12 @@ type heartbeat struct {
 	run *run
 
 	mu      sync.Mutex
+	round   int            // one more with every start and stop, so that a beat knows that it is late
 	since   wall.Instant // when the lease that the store has confirmed was asked for
 	good    time.Duration
 	timer   *time.Timer
 	cancel  context.CancelFunc // of the renewal under way
 	renewed chan struct{}      // closed when it has ended
-	stopped bool
 	lost    bool
 }
 
@@ -45,7 +45,8 @@ func (h *heartbeat) confirm(now time.Time, good time.Duration) {
 func (h *heartbeat) left() time.Duration { return h.good - wall.Now().Since(h.since) }
 
 // start lets the heartbeat begin. ctx is what renewals run with; they outlive its end, for the handler may.
-func (h *heartbeat) start(ctx context.Context, r *run) {
+func (h *heartbeat) start(ctx context.Context) {
+	r := h.run
 	var first time.Duration
 	if r.deadline.IsZero() {
 		first = max(h.left()-r.op.Lease*2/3, 0)
@@ -53,11 +54,12 @@ func (h *heartbeat) start(ctx context.Context, r *run) {
 		// Lambda has killed the function by then; only where nobody does is there anything to renew.
 		first = max(time.Until(r.deadline), 0) + overrun*4/5
 	}
-	h.run = r
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stopped, h.renewed = false, nil
-	h.timer = time.AfterFunc(first, func() { h.beat(context.WithoutCancel(ctx)) })
+	h.round++
+	h.renewed = nil
+	round := h.round
+	h.timer = time.AfterFunc(first, func() { h.beat(context.WithoutCancel(ctx), round) })
 }
 
 // stop ends the heartbeat, if it began, and reports whether the record was lost. Nothing of it goes on after that.
@@ -66,7 +68,7 @@ func (h *heartbeat) stop() (lost bool) {
 		return false
 	}
 	h.mu.Lock()
-	h.stopped = true
+	h.round++
 	h.timer.Stop()
 	renewed := h.renewed
 	if renewed != nil {
@@ -81,10 +83,10 @@ func (h *heartbeat) stop() (lost bool) {
 	return h.lost
 }
 
-func (h *heartbeat) beat(ctx context.Context) {
+func (h *heartbeat) beat(ctx context.Context, round int) {
 	op := h.run.op
 	h.mu.Lock()
-	if h.stopped {
+	if round != h.round {
 		h.mu.Unlock()
 		return
 	}
@@ -116,7 +118,7 @@ func (h *heartbeat) beat(ctx context.Context) {
 			next = min(next, left)
 		}
 	}
-	if !h.stopped {
+	if round == h.round {
 		h.timer.Reset(next)
 	}
 }

@@ -221,6 +221,32 @@ func TestNothingIsRenewedAfterTheEnd(t *testing.T) {
 	})
 }
 
+// Reconcile ended at the very moment at which the lease was to be renewed, and that renewal went on beside those of the
+// handler.
+func TestRegression_RenewalThatComesLateIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage()
+		s.config.Uncertain = noAnswer
+		s.config.Reconcile = func(context.Context, idempotency.Abandoned) (any, bool, error) {
+			time.Sleep(20 * time.Second)
+			return nil, false, nil
+		}
+		for i := range 200 {
+			id := fmt.Sprint(i)
+			s.then = func(context.Context) error { return errNoAnswer }
+			_, _, _ = s.call(t.Context(), order{ID: id})
+			s.then = func(context.Context) error { time.Sleep(10 * time.Second); return nil }
+			before := s.Calls(storetest.Extend)
+			if _, outcome, err := s.call(t.Context(), order{ID: id}); outcome != idempotency.TookOver || err != nil {
+				t.Fatalf("got %v, %v", outcome, err)
+			}
+			if n := s.Calls(storetest.Extend) - before; n > 2 {
+				t.Fatalf("%d renewals in 30 s", n)
+			}
+		}
+	})
+}
+
 // A handler deaf to its context goes on after its caller has gone, and keeps its lease.
 func TestLeaseIsRenewedAfterTheCallerIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ func (r *run) follow(ctx context.Context, dead Record) (done bool, err error) {
 	if r.op.Reconcile == nil {
 		return false, nil
 	}
-	r.beats.start(ctx, r)
+	r.beats.start(ctx)
 	done, err = r.reconcile(dead)
 	lost := r.beats.stop()
 	switch {

@@ -112,7 +112,7 @@ func (r *run) identify() error {
 // is time to write how the run ended, and the lease is good for longer than that; where none is, it ends when the record
 // is lost.
 func (r *run) enter(ctx context.Context) (end func()) {
-	r.ctx = runContext{ctx, r}
+	r.ctx, r.beats.run = runContext{ctx, r}, r
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		ctx, lost := context.WithCancelCause(ctx)
@@ -159,7 +159,7 @@ func (r *run) unprotected(ctx context.Context, why error) error {
 // make makes the call while the lease is kept, and leaves in the record how it ended.
 func (r *run) make(ctx context.Context) error {
 	r.stage = calling
-	r.beats.start(ctx, r)
+	r.beats.start(ctx)
 	err := r.handle()
 	lost := r.beats.stop()
 	r.stage = settling

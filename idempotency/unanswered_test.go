@@ -30,8 +30,6 @@ func (s *unanswered) Claim(ctx context.Context, c idempotency.Claim) (idempotenc
 	return idempotency.Record{}, errBoom
 }
 
-func every(idempotency.Claim) bool { return true }
-
 func takesOver(c idempotency.Claim) bool { return c.TakeOver }
 
 func named(name string) func(context.Context) string {
@@ -63,7 +61,7 @@ func TestRegression_TakeOverWithoutAnAnswerForgetsNoDeadRun(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					lost := &unanswered{Store: &s.memory, on: takesOver}
-					want := error(idempotency.ErrStore)
+					want := idempotency.ErrStore
 					if hangUp {
 						lost.then, want = cancel, context.Canceled
 					}
