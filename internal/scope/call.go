@@ -40,9 +40,13 @@ type Result struct {
 	Route  string // the pattern that the request matched
 }
 
-// Looking is how many of policies want to see calls with such values, of which the first that anybody looks at counts.
+// Looking is how many of policies want to see calls with such values, of which the first that anybody looks at counts. A
+// value that has a method Shown() is that of an adapter which shows the call itself: nobody looks.
 func Looking[P any](policies []P, at ...any) (n int) {
 	for _, value := range at {
+		if _, ok := value.(interface{ Shown() }); ok {
+			return 0
+		}
 		for _, p := range policies {
 			if l, ok := any(p).(interface{ Looks(at any) int }); ok {
 				n += l.Looks(value)

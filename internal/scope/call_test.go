@@ -20,6 +20,10 @@ func (l looker) Looks(at any) int {
 	return 0
 }
 
+type shown struct{}
+
+func (shown) Shown() {}
+
 func TestLooking(t *testing.T) {
 	policies := []any{looker{"in", 1}, "none", looker{"in", 2}, looker{"out", 1}}
 	for _, test := range []struct {
@@ -31,6 +35,7 @@ func TestLooking(t *testing.T) {
 		{[]any{"in", "out"}, 3},
 		{[]any{nil, "out"}, 1},
 		{[]any{"else"}, 0},
+		{[]any{shown{}, "in"}, 0},
 	} {
 		if got := scope.Looking(policies, test.at...); got != test.want {
 			t.Errorf("Looking at %v = %d, want %d", test.at, got, test.want)

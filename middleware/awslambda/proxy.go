@@ -102,6 +102,9 @@ type exchange[In, Out any] struct {
 	shown *scope.Call   // nil if no policy looks
 }
 
+// Shown tells middleware.Wrap that the call is shown already.
+func (exchange[In, Out]) Shown() {}
+
 // answerStatus is the status with which a request is answered if the policies end with err, zero if with an error.
 func answerStatus(c *scope.Call, err error) int {
 	if _, ok := errors.AsType[*StatusError](err); err == nil || ok {
