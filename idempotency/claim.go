@@ -120,7 +120,7 @@ func (r *run) ask(takeOver bool) (Record, error) {
 // look reads the record, again if that fails, as long as there is time to wait.
 func (r *run) look(w *waiting) (Record, error) {
 	for {
-		ctx, cancel := context.WithTimeout(r.ctx.Context, lastPause)
+		ctx, cancel := context.WithTimeout(r.ctx.Context, lastPause) // then another one is due
 		record, err := r.op.Store.Load(ctx, r.key)
 		cancel()
 		switch {

@@ -13,8 +13,9 @@
 //
 // Of the calls with one key, within one scope, one runs at a time; and when one has succeeded no other runs until its
 // TTL is over. A call that fails leaves nothing behind, and the next one runs. So does, after its lease is over, a run
-// whose process died: what it did until then may be done twice, as nobody else can know how far it came. Where that must
-// not be, set RefuseAbandoned or Reconcile, or fence the writes of the handler with its [Token].
+// whose process died: what it did until then may be done twice, as nobody else can know how far it came. An error that
+// says as little counts as such a death, if Uncertain says so. Where nothing may be done twice, set RefuseAbandoned or
+// Reconcile, or fence the writes of the handler with its [Token].
 //
 // A run that another has taken over can no longer change the record. Its caller still gets its result, and is told:
 // there is an event, and [Watch] says [Lost].

@@ -27,7 +27,7 @@ type heartbeat struct {
 	run *run
 
 	mu      sync.Mutex
-	round   int            // one more with every start and stop, so that a beat knows that it is late
+	round   int          // one more with every start and stop, so that a beat knows that it is late
 	since   wall.Instant // when the lease that the store has confirmed was asked for
 	good    time.Duration
 	timer   *time.Timer
