@@ -138,8 +138,8 @@ const (
 	half  = 2
 )
 
-// insist takes a step that has to be taken though the caller may have gone, and takes it again while it fails, in a share of
-// the time there is. A step that hangs leaves half of that to those after it, and the last one is told that it is.
+// insist takes a step that has to be taken though the caller may have gone, and takes it again while it fails, if that can
+// help, in a share of the time there is. A step that hangs leaves half of that to those after it, and the last one is told that it is.
 func (r *run) insist(ctx context.Context, share time.Duration, step func(ctx context.Context, last bool) error) error {
 	ctx = context.WithoutCancel(ctx)
 	now := time.Now()
@@ -152,7 +152,7 @@ func (r *run) insist(ctx context.Context, share time.Duration, step func(ctx con
 			left /= 2
 		}
 		err := within(ctx, now.Add(left), last, step)
-		if err == nil || last || errors.Is(err, ErrLost) {
+		if err == nil || last || errors.Is(err, ErrLost) || errors.Is(err, ErrCorrupt) {
 			return err
 		}
 		time.Sleep(min(jitter(pause), time.Until(end)/4))

@@ -319,9 +319,14 @@ func (s granted) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Re
 func TestRecordThatTheStoreCannotReadIsCorrupt(t *testing.T) {
 	s := newStage()
 	s.config.FailOpen = true
-	s.Next(storetest.Claim, storetest.Fault{Err: errors.Join(idempotency.ErrCorrupt, errBoom)})
+	corrupt := storetest.Fault{Err: errors.Join(idempotency.ErrCorrupt, errBoom)}
+	s.Next(storetest.Claim, corrupt)
+	s.Next(storetest.Release, corrupt, corrupt, corrupt)
 	err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrCorrupt)
 	if errors.Is(err, idempotency.ErrStore) || !errors.Is(err, errBoom) {
 		t.Errorf("got %v", err)
+	}
+	if n := s.Calls(storetest.Release); n != 1 {
+		t.Errorf("%d releases: trying again does not help", n)
 	}
 }
