@@ -34,6 +34,9 @@ func (c *canon) value(from int) (end int, err error) {
 	case '[':
 		return c.array(from)
 	case '"':
+		if !c.escapes {
+			return from + quote(c.text[from+1:]) + 2, nil
+		}
 		end, _, err = c.str(from)
 		return end, err
 	case 't', 'n':
@@ -62,10 +65,7 @@ func (c *canon) number(from int) (end int, err error) {
 
 // str also reports whether there is an escape in the string.
 func (c *canon) str(from int) (end int, escaped bool, err error) {
-	if end = from + 1; !c.escapes {
-		return end + quote(c.text[end:]) + 1, false, nil
-	}
-	for {
+	for end = from + 1; ; {
 		end += special(c.text[end:])
 		if c.text[end] == '"' {
 			return end + 1, escaped, nil
@@ -94,19 +94,28 @@ func (c *canon) array(from int) (end int, err error) {
 }
 
 func (c *canon) object(from int) (end int, err error) {
-	first, inOrder := len(c.members), true
-	for end = from + 1; c.text[end] != '}'; {
+	text, first, inOrder := c.text, len(c.members), true
+	for end = from + 1; text[end] != '}'; {
 		m := member{from: end}
-		if c.text[end] != '"' {
+		if text[end] != '"' {
 			return end, errRough
 		}
-		if m.colon, m.escaped, err = c.str(end); err != nil {
-			return end, err
+		if c.escapes {
+			if m.colon, m.escaped, err = c.str(end); err != nil {
+				return end, err
+			}
+		} else {
+			m.colon = end + quote(text[end+1:]) + 2
 		}
-		if c.text[m.colon] != ':' {
+		if text[m.colon] != ':' {
 			return end, errRough
 		}
-		m.begin = begin(c.text[m.from+1:], m.colon-m.from-2)
+		if m.escaped {
+			name := c.name(&m)
+			m.begin = begin(name, len(name))
+		} else {
+			m.begin = begin(text[m.from+1:], m.colon-m.from-2)
+		}
 		if m.to, err = c.value(m.colon + 1); err != nil {
 			return end, err
 		}
@@ -115,9 +124,9 @@ func (c *canon) object(from int) (end int, err error) {
 			inOrder = c.before(&c.members[n-1], &c.members[n])
 		}
 		end = m.to
-		if c.text[end] == ',' {
+		if text[end] == ',' {
 			end++
-		} else if c.text[end] != '}' {
+		} else if text[end] != '}' {
 			return end, errRough
 		}
 	}
@@ -161,7 +170,7 @@ func (c *canon) sort(members []member) error {
 
 // before reports whether x comes before y.
 func (c *canon) before(x, y *member) bool {
-	if x.begin != y.begin && !x.escaped && !y.escaped {
+	if x.begin != y.begin {
 		return x.begin < y.begin
 	}
 	return c.compare(x, y) < 0
@@ -188,7 +197,7 @@ func (c *canon) name(m *member) []byte {
 }
 
 // begin is the first eight bytes of a name of n bytes, which text begins with, as a number that is the larger the later
-// they come.
+// they come, or as large if that is not to be said.
 func begin(text []byte, n int) uint64 {
 	var b uint64
 	if len(text) >= 8 {

@@ -11,9 +11,9 @@ import (
 // So it does not depend on the order of members, on white space, or on how a string or a number is spelled; but unlike
 // there numbers are taken as they are written, to the last digit. What JSON leaves out of v is not part of it.
 //
-// There is no key, and the error is [ErrNoKey], if v is nil, or its JSON null: all calls without a payload would be one. A
-// payload that has no JSON, or none that means one thing only, is another error: one with a member twice in an object, or
-// with a string that is not UTF-8.
+// There is no key, and the error is [ErrNoKey], if v is nil, or its JSON null: all calls without a payload would be one. In
+// a Fingerprint, put what may be nil into a list. A payload that has no JSON, or none that means one thing only, is another
+// error: one with a member twice in an object, or with a string that is not UTF-8.
 func Payload[T any](v T) (string, error) {
 	c := canons.Get().(*canon)
 	defer c.free()

@@ -18,7 +18,7 @@ func isUTF8(v reflect.Value) bool {
 			return false
 		}
 		if v.CanInterface() {
-			if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+			if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 				text, err := m.MarshalText()
 				return err == nil && utf8.Valid(text)
 			}

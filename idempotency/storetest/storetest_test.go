@@ -297,6 +297,7 @@ func (b *book) free(r idempotency.Record, c idempotency.Claim) bool {
 	return true
 }
 
+//nolint:gocyclo // each flaw is a branch
 func (b *book) Complete(ctx context.Context, c idempotency.Completion) error {
 	if ended, err := b.ended(ctx); ended {
 		return err
