@@ -8,6 +8,9 @@
 // [redis.Options], and the record shows that the first one was this owner's. Set ContextTimeoutEnabled there too, or a
 // verb may wait for longer than its context.
 //
+// An answer that does not pass by itself, because a password is wrong or scripts are not allowed, is an error in which
+// errors.Is finds [idempotency.ErrCorrupt], and FailOpen is not for it.
+//
 // A record is only as safe as the server keeps it. One that evicts keys when its memory is short, or loses its last
 // second in a failover, has forgotten runs, which may then be made again: use maxmemory-policy noeviction, and
 // persistence as the runs are worth.
