@@ -75,7 +75,7 @@ func TestLog(t *testing.T) {
 			event.Emit(ctx, e)
 			return failed
 		})
-		if got.String() != want || err != failed {
+		if got.String() != want || err != failed { //nolint:errorlint // the same value
 			t.Errorf("logged %q, want %q; Do = %v", got.String(), want, err)
 		}
 	}

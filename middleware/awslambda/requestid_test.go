@@ -14,16 +14,13 @@ import (
 )
 
 func TestRequestID(t *testing.T) {
-	for _, tt := range []struct {
-		ctx  context.Context
-		want slog.Attr
-	}{
-		{t.Context(), slog.Attr{}},
-		{lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{}), slog.Attr{}},
-		{lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "42"}), slog.String("requestId", "42")},
-	} {
-		if got := awslambda.RequestID(tt.ctx); !got.Equal(tt.want) {
-			t.Errorf("RequestID = %v, want %v", got, tt.want)
+	if got := awslambda.RequestID(t.Context()); !got.Equal(slog.Attr{}) {
+		t.Errorf("outside an invocation: %v", got)
+	}
+	for id, want := range map[string]slog.Attr{"": {}, "42": slog.String("requestId", "42")} {
+		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: id})
+		if got := awslambda.RequestID(ctx); !got.Equal(want) {
+			t.Errorf("of invocation %q: %v, want %v", id, got, want)
 		}
 	}
 }

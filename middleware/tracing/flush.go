@@ -150,8 +150,9 @@ func (q *queue) end(r *round) {
 	}
 }
 
-// report hands err to whoever the program has told OpenTelemetry to.
+// report hands err to whoever the program has told OpenTelemetry to. Neither telemetry nor what becomes of its errors may
+// fail a call.
 func report(err error) {
-	defer func() { _ = recover() }() //nolint:errcheck // neither telemetry nor what becomes of its errors may fail a call
+	defer func() { _ = recover() }()
 	otel.Handle(err)
 }

@@ -129,7 +129,7 @@ func TestFlusherWaits(t *testing.T) {
 				}
 				began := time.Now()
 				want := errors.New("its own")
-				if err := f.Do(ctx, func(context.Context) error { return want }); err != want {
+				if err := f.Do(ctx, func(context.Context) error { return want }); err != want { //nolint:errorlint // the same value
 					t.Errorf("Do = %v, want %v", err, want)
 				}
 				if waited := time.Since(began); waited != tt.waits || p.began.Load() != tt.flushes {
@@ -189,15 +189,15 @@ func TestFlusherIsShared(t *testing.T) {
 		p := &provider{takes: 100 * time.Millisecond}
 		f := tracing.NewFlusher(time.Second, p)
 		var wg sync.WaitGroup
-		for i, want := range []time.Duration{100, 150, 150, 150} { // ms
+		for i, want := range []time.Duration{100 * time.Millisecond, 150 * time.Millisecond, 150 * time.Millisecond, 150 * time.Millisecond} {
 			wg.Go(func() {
 				if i > 0 {
 					time.Sleep(50 * time.Millisecond)
 				}
 				ended := time.Now()
 				_ = f.Do(t.Context(), nothing)
-				if waited := time.Since(ended); waited != want*time.Millisecond {
-					t.Errorf("call %d waited %v, want %v ms", i, waited, want)
+				if waited := time.Since(ended); waited != want {
+					t.Errorf("call %d waited %v, want %v", i, waited, want)
 				}
 			})
 		}
@@ -241,7 +241,7 @@ func TestFlusherHandlesErrors(t *testing.T) {
 		f := tracing.NewFlusher(time.Hour, tt.does)
 		want := errors.New("its own")
 		for range 2 {
-			if err := f.Do(t.Context(), func(context.Context) error { return want }); err != want {
+			if err := f.Do(t.Context(), func(context.Context) error { return want }); err != want { //nolint:errorlint // the same value
 				t.Errorf("Do = %v, want %v", err, want)
 			}
 		}

@@ -240,7 +240,7 @@ func (c *collection) dimension(key attribute.Key, attributes attribute.Set) stri
 	v, ok := attributes.Value(key)
 	if !ok {
 		v, ok = c.resource.Set().Value(key)
-		if key == serviceName && (!ok || strings.HasPrefix(v.Emit(), "unknown_service")) {
+		if key == serviceName && (!ok || strings.HasPrefix(v.String(), "unknown_service")) {
 			if name, is := c.resource.Set().Value("faas.name"); is {
 				v, ok = name, true
 			} else if c.exporter.function != "" {
@@ -251,7 +251,7 @@ func (c *collection) dimension(key attribute.Key, attributes attribute.Set) stri
 	if !ok {
 		return ""
 	}
-	text := printable(v.Emit())
+	text := printable(v.String())
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
@@ -280,7 +280,7 @@ func plain(v attribute.Value) any {
 			return f
 		}
 	}
-	text := v.Emit()
+	text := v.String()
 	return text[:min(len(text), maxDimension)]
 }
 

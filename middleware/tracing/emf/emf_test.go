@@ -149,7 +149,7 @@ func TestLine(t *testing.T) {
 				g.Record(ctx, 1, with("a", "y"))
 			},
 			`{"_aws":{"Timestamp":T,"CloudWatchMetrics":[{"Namespace":"Seawall","Dimensions":[["service.name"]],"Metrics":[{"Name":"one","Unit":"Percent"},{"Name":"two","Unit":"None"}]}]},` +
-				`"_points":[{"metric":"two","attributes":{"a":"y"},"value":1},{"metric":"two","attributes":{"a":true,"b":503,"c":0.5,"d":"+Inf","e":"[\"x\"]"},"value":2}],"one":0.5,"service.name":"shop","two":[1,2]}`,
+				`"_points":[{"metric":"two","attributes":{"a":"y"},"value":1},{"metric":"two","attributes":{"a":true,"b":503,"c":0.5,"d":"Infinity","e":"[\"x\"]"},"value":2}],"one":0.5,"service.name":"shop","two":[1,2]}`,
 		},
 		{
 			"histogram of one value", emf.Config{},
@@ -247,105 +247,110 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// More than a line takes goes into further ones, and none is lost.
-func TestLimits(t *testing.T) {
-	total := func(lines []document, name string) (sum float64, points int) {
-		for _, d := range lines {
-			if m, ok := d.metrics[name]; ok {
-				sum += m.sum()
-			}
-			for _, p := range d.points {
-				if p["metric"] == name {
-					points++
-				}
+// total is what the lines say of a metric, and in how many points.
+func total(lines []document, name string) (sum float64, points int) {
+	for _, d := range lines {
+		if m, ok := d.metrics[name]; ok {
+			sum += m.sum()
+		}
+		for _, p := range d.points {
+			if p["metric"] == name {
+				points++
 			}
 		}
-		return sum, points
 	}
-	t.Run("metrics", func(t *testing.T) {
-		p := newPipeline(emf.Config{})
-		for i := range 250 {
-			must(p.Int64Counter(fmt.Sprint("m", i))).Add(t.Context(), 1)
+	return sum, points
+}
+
+// More than a line takes goes into further ones, and none is lost.
+func TestManyMetrics(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	for i := range 250 {
+		must(p.Int64Counter(fmt.Sprint("m", i))).Add(t.Context(), 1)
+	}
+	lines, err := p.flush(t)
+	if err != nil || len(lines) != 3 {
+		t.Errorf("%d lines, want 3: %v", len(lines), err)
+	}
+	for i := range 250 {
+		if sum, _ := total(lines, fmt.Sprint("m", i)); sum != 1 {
+			t.Errorf("m%d: %v", i, sum)
 		}
-		lines, err := p.flush(t)
-		if err != nil || len(lines) != 3 {
-			t.Errorf("%d lines, want 3: %v", len(lines), err)
+	}
+}
+
+func TestManyBytes(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	c := must(p.Int64Counter("m"))
+	for i := range 1500 {
+		c.Add(t.Context(), 1, with("i", fmt.Sprint(i), "long", strings.Repeat("\x01", 100), "longer", strings.Repeat("<", 2000)))
+	}
+	lines, err := p.flush(t)
+	sum, points := total(lines, "m")
+	if err != nil || len(lines) < 10 || sum != 1500 || points != 1500 {
+		t.Errorf("%d lines with %v, and %d points: %v", len(lines), sum, points, err)
+	}
+}
+
+func TestManyBytesOfValues(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	for i := range 100 {
+		h := must(p.Float64Histogram(fmt.Sprint("m", i, strings.Repeat("x", 240))))
+		for j := range 100 {
+			h.Record(t.Context(), 1/float64(j+1), with("j", fmt.Sprint(j)))
 		}
-		for i := range 250 {
-			if sum, _ := total(lines, fmt.Sprint("m", i)); sum != 1 {
-				t.Errorf("m%d: %v", i, sum)
-			}
+	}
+	lines, err := p.flush(t)
+	found := 0
+	for _, d := range lines {
+		found += len(d.metrics)
+	}
+	if err != nil || len(lines) < 3 || found != 100 {
+		t.Errorf("%d lines with %d metrics: %v", len(lines), found, err)
+	}
+}
+
+func TestLongPoint(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	var attributes []attribute.KeyValue
+	for i := range 128 {
+		attributes = append(attributes, attribute.String(fmt.Sprint(i), strings.Repeat("\x01", 1024)))
+	}
+	must(p.Int64Counter("m")).Add(t.Context(), 7, api.WithAttributes(attributes...))
+	lines, err := p.flush(t)
+	sum, points := total(lines, "m")
+	if len(lines) != 1 || sum != 7 || points != 0 || err == nil || !strings.HasPrefix(err.Error(), "emf: m: a point with attributes of ") {
+		t.Errorf("%d lines with %v, and %d points: %v", len(lines), sum, points, err)
+	}
+}
+
+func TestManyValues(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	g, h := must(p.Int64Gauge("g")), must(p.Int64Histogram("h"))
+	for i := range 150 {
+		g.Record(t.Context(), int64(i), with("i", fmt.Sprint(i)))
+		h.Record(t.Context(), int64(i), with("i", fmt.Sprint(i)))
+	}
+	lines, err := p.flush(t)
+	if err != nil || len(lines) != 1 {
+		t.Fatal(lines, err)
+	}
+	for _, name := range []string{"g", "h"} {
+		if m := lines[0].metrics[name]; m.stats["Count"] != 150 || m.stats["Sum"] != 149*150/2 || m.stats["Min"] != 0 || m.stats["Max"] != 149 || len(m.values) < 50 {
+			t.Errorf("%s: %v", name, m)
 		}
-	})
-	t.Run("bytes", func(t *testing.T) {
-		p := newPipeline(emf.Config{})
-		c := must(p.Int64Counter("m"))
-		for i := range 1500 {
-			c.Add(t.Context(), 1, with("i", fmt.Sprint(i), "long", strings.Repeat("\x01", 100), "longer", strings.Repeat("<", 2000)))
-		}
-		lines, err := p.flush(t)
-		sum, points := total(lines, "m")
-		if err != nil || len(lines) < 10 || sum != 1500 || points != 1500 {
-			t.Errorf("%d lines with %v, and %d points: %v", len(lines), sum, points, err)
-		}
-	})
-	t.Run("bytes of values", func(t *testing.T) {
-		p := newPipeline(emf.Config{})
-		for i := range 100 {
-			h := must(p.Float64Histogram(fmt.Sprint("m", i, strings.Repeat("x", 240))))
-			for j := range 100 {
-				h.Record(t.Context(), 1/float64(j+1), with("j", fmt.Sprint(j)))
-			}
-		}
-		lines, err := p.flush(t)
-		found := 0
-		for _, d := range lines {
-			found += len(d.metrics)
-		}
-		if err != nil || len(lines) < 3 || found != 100 {
-			t.Errorf("%d lines with %d metrics: %v", len(lines), found, err)
-		}
-	})
-	t.Run("a point", func(t *testing.T) {
-		p := newPipeline(emf.Config{})
-		var attributes []attribute.KeyValue
-		for i := range 128 {
-			attributes = append(attributes, attribute.String(fmt.Sprint(i), strings.Repeat("\x01", 1024)))
-		}
-		must(p.Int64Counter("m")).Add(t.Context(), 7, api.WithAttributes(attributes...))
-		lines, err := p.flush(t)
-		sum, points := total(lines, "m")
-		if len(lines) != 1 || sum != 7 || points != 0 || err == nil || !strings.HasPrefix(err.Error(), "emf: m: a point with attributes of ") {
-			t.Errorf("%d lines with %v, and %d points: %v", len(lines), sum, points, err)
-		}
-	})
-	t.Run("values", func(t *testing.T) {
-		p := newPipeline(emf.Config{})
-		g, h := must(p.Int64Gauge("g")), must(p.Int64Histogram("h"))
-		for i := range 150 {
-			g.Record(t.Context(), int64(i), with("i", fmt.Sprint(i)))
-			h.Record(t.Context(), int64(i), with("i", fmt.Sprint(i)))
-		}
-		lines, err := p.flush(t)
-		if err != nil || len(lines) != 1 {
-			t.Fatal(lines, err)
-		}
-		for _, name := range []string{"g", "h"} {
-			if m := lines[0].metrics[name]; m.stats["Count"] != 150 || m.stats["Sum"] != 149*150/2 || m.stats["Min"] != 0 || m.stats["Max"] != 149 || len(m.values) < 50 {
-				t.Errorf("%s: %v", name, m)
-			}
-		}
-	})
-	t.Run("names", func(t *testing.T) {
-		p := newPipeline(emf.Config{}) // the SDK complains, and has them all
-		must(p.Int64Counter("m", api.WithUnit("s"))).Add(t.Context(), 1)
-		must(p.Int64Counter("m", api.WithUnit("ms"))).Add(t.Context(), 1)
-		must(p.Int64Gauge("m")).Record(t.Context(), 1)
-		lines, err := p.flush(t)
-		if sum, _ := total(lines, "m"); err != nil || len(lines) != 3 || sum != 3 {
-			t.Errorf("%d lines with %v: %v", len(lines), sum, err)
-		}
-	})
+	}
+}
+
+func TestSameName(t *testing.T) {
+	p := newPipeline(emf.Config{}) // the SDK complains, and has them all
+	must(p.Int64Counter("m", api.WithUnit("s"))).Add(t.Context(), 1)
+	must(p.Int64Counter("m", api.WithUnit("ms"))).Add(t.Context(), 1)
+	must(p.Int64Gauge("m")).Record(t.Context(), 1)
+	lines, err := p.flush(t)
+	if sum, _ := total(lines, "m"); err != nil || len(lines) != 3 || sum != 3 {
+		t.Errorf("%d lines with %v: %v", len(lines), sum, err)
+	}
 }
 
 // What CloudWatch would refuse or misunderstand is left out, said so, and nothing else suffers.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -136,9 +137,7 @@ func (l *line) metricSize(s *series, value json.RawMessage) int {
 // encode is the line, with its break.
 func (l *line) encode(namespace string) []byte {
 	root := make(map[string]any, len(l.base)+len(l.members)+2)
-	for name, value := range l.base {
-		root[name] = value
-	}
+	maps.Copy(root, l.base)
 	for name, value := range l.members {
 		root[name] = value
 	}

@@ -70,48 +70,8 @@ func parse(line []byte) (d document, err error) {
 	if json.Unmarshal(meta["CloudWatchMetrics"], &directives) != nil || len(directives) != 1 {
 		return wrong("%d directives, want one", len(directives))
 	}
-	directive, err := object(directives[0])
-	if err != nil || len(directive) != 3 {
-		return wrong("directive: %v, %d members", err, len(directive))
-	}
-	if json.Unmarshal(directive["Namespace"], &d.namespace) != nil || len(d.namespace) < 1 || len(d.namespace) > 255 {
-		return wrong("namespace %q", d.namespace)
-	}
-	if json.Unmarshal(directive["Dimensions"], &d.dimensions) != nil || len(d.dimensions) < 1 {
-		return wrong("dimensions %s", directive["Dimensions"])
-	}
-	for _, set := range d.dimensions {
-		if len(set) > 30 || set == nil {
-			return wrong("%d dimensions", len(set))
-		}
-		for i, name := range set {
-			var value string
-			if len(name) < 1 || len(name) > 255 || slices.Contains(set[:i], name) {
-				return wrong("dimension %q", name)
-			}
-			if json.Unmarshal(root[name], &value) != nil || len(value) > 1024 || !dimensionPattern.MatchString(value) {
-				return wrong("dimension %s is %.100q", name, root[name])
-			}
-		}
-	}
-	var metrics []json.RawMessage
-	if json.Unmarshal(directive["Metrics"], &metrics) != nil || metrics == nil || len(metrics) > 100 {
-		return wrong("%d metrics", len(metrics))
-	}
-	d.metrics, d.units = map[string]target{}, map[string]string{}
-	for _, m := range metrics {
-		definition, err := object(m)
-		var name, unit string
-		if err != nil || len(definition) != 2 || json.Unmarshal(definition["Name"], &name) != nil || json.Unmarshal(definition["Unit"], &unit) != nil {
-			return wrong("metric: %v %s", err, m)
-		}
-		if _, twice := d.metrics[name]; twice || len(name) < 1 || len(name) > 255 || !unitPattern.MatchString(unit) {
-			return wrong("metric %.300q, unit %q", name, unit)
-		}
-		if d.metrics[name], err = targetOf(root[name]); err != nil {
-			return wrong("%s: %v", name, err)
-		}
-		d.units[name] = unit
+	if err := d.direct(directives[0]); err != nil {
+		return wrong("directive: %v", err)
 	}
 	if points, ok := root["_points"]; ok {
 		if json.Unmarshal(points, &d.points) != nil || len(d.points) == 0 {
@@ -119,6 +79,59 @@ func parse(line []byte) (d document, err error) {
 		}
 	}
 	return d, nil
+}
+
+// direct reads the directive, and what it refers to.
+func (d *document) direct(text []byte) error {
+	directive, err := object(text)
+	if err != nil || len(directive) != 3 {
+		return fmt.Errorf("%w, %d members", err, len(directive))
+	}
+	if json.Unmarshal(directive["Namespace"], &d.namespace) != nil || len(d.namespace) < 1 || len(d.namespace) > 255 {
+		return fmt.Errorf("namespace %q", d.namespace)
+	}
+	if json.Unmarshal(directive["Dimensions"], &d.dimensions) != nil || len(d.dimensions) < 1 {
+		return fmt.Errorf("dimensions %s", directive["Dimensions"])
+	}
+	for _, set := range d.dimensions {
+		if len(set) > 30 || set == nil {
+			return fmt.Errorf("%d dimensions", len(set))
+		}
+		for i, name := range set {
+			var value string
+			if len(name) < 1 || len(name) > 255 || slices.Contains(set[:i], name) {
+				return fmt.Errorf("dimension %q", name)
+			}
+			if json.Unmarshal(d.members[name], &value) != nil || len(value) > 1024 || !dimensionPattern.MatchString(value) {
+				return fmt.Errorf("dimension %s is %.100q", name, d.members[name])
+			}
+		}
+	}
+	return d.define(directive["Metrics"])
+}
+
+// define reads the definitions of metrics, and the metrics.
+func (d *document) define(text []byte) error {
+	var metrics []json.RawMessage
+	if json.Unmarshal(text, &metrics) != nil || metrics == nil || len(metrics) > 100 {
+		return fmt.Errorf("%d metrics", len(metrics))
+	}
+	d.metrics, d.units = map[string]target{}, map[string]string{}
+	for _, m := range metrics {
+		definition, err := object(m)
+		var name, unit string
+		if err != nil || len(definition) != 2 || json.Unmarshal(definition["Name"], &name) != nil || json.Unmarshal(definition["Unit"], &unit) != nil {
+			return fmt.Errorf("metric: %w %s", err, m)
+		}
+		if _, twice := d.metrics[name]; twice || len(name) < 1 || len(name) > 255 || !unitPattern.MatchString(unit) {
+			return fmt.Errorf("metric %.300q, unit %q", name, unit)
+		}
+		if d.metrics[name], err = targetOf(d.members[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		d.units[name] = unit
+	}
+	return nil
 }
 
 // object reads an object that has each of its members once.
