@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -304,7 +305,7 @@ func TestKeyWithAnotherPayloadIsAMismatch(t *testing.T) {
 					t.Errorf("got %v", err)
 				}
 			}
-			if got := s.told(); got != "refusal refusal" {
+			if got := s.told(); got != "mismatch mismatch" {
 				t.Errorf("told %q", got)
 			}
 			after := s.record(t, "7")
@@ -315,6 +316,23 @@ func TestKeyWithAnotherPayloadIsAMismatch(t *testing.T) {
 				t.Errorf("the same payload: %v, %v", outcome, err)
 			}
 		})
+	}
+}
+
+func TestEventsHaveDigestsForKeys(t *testing.T) {
+	s := newStage()
+	s.config.Fingerprint = amount
+	s.want(t, t.Context(), order{"card-4711", 5}, 1, idempotency.Ran, 2)
+	s.want(t, t.Context(), order{"card-4711", 5}, 1, idempotency.Replayed, 1)
+	err := s.refused(t, t.Context(), order{"card-4711", 6}, idempotency.ErrMismatch)
+	about, ok := errors.AsType[*idempotency.MismatchError](err)
+	if !ok || len(s.events) != 2 {
+		t.Fatalf("got %v and the events %v", err, s.events)
+	}
+	for _, e := range s.events {
+		if e.Key != about.Digest || e.Name != "orders" || e.Policy != "idempotency" || strings.Contains(fmt.Sprint(e), "4711") {
+			t.Errorf("event %+v, want the digest %s", e, about.Digest)
+		}
 	}
 }
 

@@ -46,7 +46,11 @@ func (r *run) replay(ctx context.Context, record Record, cached bool) error {
 func (r *run) refuse(ctx context.Context, err error) error {
 	r.outcome = Refused
 	_ = assign(r.work.result(), nil) // it may be half decoded
+	kind := event.Refusal
+	if errors.Is(err, ErrMismatch) {
+		kind = event.Mismatch
+	}
 	wait, _ := refusal.After(err)
-	r.emit(ctx, event.Event{Kind: event.Refusal, Wait: wait, Err: err})
+	r.emit(ctx, event.Event{Kind: kind, Wait: wait, Err: err})
 	return err
 }

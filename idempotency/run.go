@@ -179,7 +179,11 @@ func (r *run) end(o Outcome) {
 }
 
 func (r *run) emit(ctx context.Context, e event.Event) {
-	e.Policy, e.Name = "idempotency", r.op.Scope
+	if !event.Observed(ctx) { // the digest costs something
+		return
+	}
+	s := r.subject()
+	e.Policy, e.Name, e.Key = "idempotency", s.Scope, s.Digest
 	event.Emit(ctx, e)
 }
 
