@@ -49,6 +49,11 @@ func (i instrument) prometheus() string {
 	return name
 }
 
+// labels is what may be the name of an attribute in the comment, with underscores for dots.
+func labels(text string) []string {
+	return regexp.MustCompile(`[a-z]+(_[a-z]+)+`).FindAllString(strings.ReplaceAll(text, ".", "_"), -1)
+}
+
 // Each metric of the dashboard is an instrument and used as its kind wants, each label is an attribute, and each
 // instrument is on the dashboard.
 func TestGrafana(t *testing.T) {
@@ -62,11 +67,7 @@ func TestGrafana(t *testing.T) {
 			kinds[name] = i.kind
 		}
 	}
-	labels := regexp.MustCompile(`[a-z_]+(\.[a-z_]+)+`).FindAllString(text, -1)
-	for i, l := range labels {
-		labels[i] = strings.ReplaceAll(l, ".", "_")
-	}
-	labels = append(labels, "job", "instance", "le")
+	labels := append(labels(text), "job", "instance", "le")
 
 	var dashboard struct {
 		Panels []struct {
@@ -146,7 +147,8 @@ func (a place) overlaps(b place) bool {
 }
 
 func TestCloudWatch(t *testing.T) {
-	table, _ := documented(t)
+	table, text := documented(t)
+	labels := labels(text)
 	kinds := map[string]string{}
 	for _, i := range table {
 		kinds[i.name] = i.kind
@@ -179,6 +181,15 @@ func TestCloudWatch(t *testing.T) {
 			name := regexp.MustCompile(`point.metric = "([^"]*)"`).FindStringSubmatch(w.Properties.Query)
 			if name == nil || kinds[name[1]] != "counter" {
 				t.Errorf("%s: %q is no counter", w.Properties.Title, name)
+			}
+			by := regexp.MustCompile(`attributes\.(\w+)`).FindAllStringSubmatch(w.Properties.Query, -1)
+			for _, label := range by {
+				if !slices.Contains(labels, label[1]) {
+					t.Errorf("%s: no attribute is called %s", w.Properties.Title, label[1])
+				}
+			}
+			if len(by) == 0 {
+				t.Errorf("%s: by nothing", w.Properties.Title)
 			}
 			continue
 		}

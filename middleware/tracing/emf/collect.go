@@ -213,7 +213,7 @@ func (c *collection) series(key seriesKey, attributes attribute.Set) (*series, m
 	}
 	for _, kv := range attributes.ToSlice() {
 		if i := slices.Index(c.exporter.dimensions, string(kv.Key)); i < 0 || values[i] == "" {
-			rest[string(kv.Key)] = plain(kv.Value)
+			rest[member(kv.Key, attributes)] = plain(kv.Value)
 		}
 	}
 	g := c.group(values)
@@ -223,6 +223,16 @@ func (c *collection) series(key seriesKey, attributes attribute.Set) (*series, m
 		g.series, g.byKey[key] = append(g.series, s), s
 	}
 	return s, rest
+}
+
+// member is what an attribute is called in a point: without dots, which to CloudWatch Logs Insights are members of members,
+// unless another one has that name.
+func member(key attribute.Key, attributes attribute.Set) string {
+	name := strings.ReplaceAll(string(key), ".", "_")
+	if attributes.HasValue(attribute.Key(name)) {
+		return string(key)
+	}
+	return name
 }
 
 func (c *collection) group(values []string) *group {

@@ -13,12 +13,12 @@
 // A metric in CloudWatch costs by the combination of values of its dimensions, so there is one dimension: service.name, that
 // of the resource, or else the function's name. Points of an instrument that differ in other attributes become one
 // value: sums are added up, gauges and histograms joined. The points themselves are in the line besides, under _points,
-// for CloudWatch Logs Insights:
+// for CloudWatch Logs Insights, and their attributes have underscores for dots there:
 //
 //	fields jsonParse(@message) as line
 //	| unnest line._points into point
 //	| filter point.metric = "seawall.refusals"
-//	| stats sum(point.value) by point.attributes.`seawall.policy.name`
+//	| stats sum(point.value) by point.attributes.seawall_policy_name
 //
 // [Config.Dimensions] names attributes to split by as well.
 //

@@ -115,11 +115,11 @@ func TestLine(t *testing.T) {
 			"attributes", emf.Config{Namespace: "Shop"},
 			func(m api.Meter) {
 				c := must(m.Float64Counter("orders", api.WithUnit("By")))
-				c.Add(ctx, 2.5, with("pay", "<card>"))
+				c.Add(ctx, 2.5, with("pay", "<card>", "a.b", "1", "c.d", "2", "c_d", "3"))
 				c.Add(ctx, 3, with("pay", "invoice"))
 			},
 			`{"_aws":{"Timestamp":T,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["service.name"]],"Metrics":[{"Name":"orders","Unit":"Bytes"}]}]},` +
-				`"_points":[{"metric":"orders","attributes":{"pay":"<card>"},"value":2.5},{"metric":"orders","attributes":{"pay":"invoice"},"value":3}],"orders":5.5,"service.name":"shop"}`,
+				`"_points":[{"metric":"orders","attributes":{"a_b":"1","c.d":"2","c_d":"3","pay":"<card>"},"value":2.5},{"metric":"orders","attributes":{"pay":"invoice"},"value":3}],"orders":5.5,"service.name":"shop"}`,
 		},
 		{
 			"dimensions", emf.Config{Dimensions: []string{"pay", "stage", "who"}},
