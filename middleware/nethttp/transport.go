@@ -147,7 +147,6 @@ func (x *trip) attempt(ctx context.Context) error {
 	}
 	x.attempts++
 	if x.shown != nil {
-		x.shown.Return(scope.Result{})
 		x.shown.Sent.Add(1)
 		r.Header = r.Header.Clone() // the caller's stays as it is
 		if r.Header == nil {

@@ -4,7 +4,7 @@
 //
 // Then each call has a span, and what the policies inside notice, a retry, a refusal, a breaker's transition, is an event
 // on it and counts in a metric. Nothing else is wired. Only the API of OpenTelemetry is used; spans and metrics go
-// to the providers of the SDK, if the program has any.
+// to the providers of the SDK, if the program has any. A [Flusher] has them leave before Lambda freezes the process.
 //
 // # Instruments
 //
@@ -59,7 +59,7 @@
 //
 // # Errors
 //
-// A span has the status Error and error.type if that is how its own call ended. A failure that a policy inside put
+// A span has the status Error, with the error's text, and error.type if that is how its own call ended. A failure that a policy inside put
 // right, by a retry or a fallback, marks the span of the attempt, if it has one, and not those around it. A call
 // that fails after its caller cancelled it has neither. For HTTP the convention decides: a server's span has failed from
 // status 500 on, a client's from 400 on.

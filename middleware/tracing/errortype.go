@@ -33,7 +33,7 @@ func errorType(err error) string {
 
 // unwrapped is the next error in the chain, the first of several.
 func unwrapped(err error) error {
-	switch w := err.(type) {
+	switch w := err.(type) { //nolint:errorlint // one link of the chain at a time
 	case interface{ Unwrap() error }:
 		return w.Unwrap()
 	case interface{ Unwrap() []error }:

@@ -90,6 +90,16 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// X-Ray's parent is that of an invocation: outside one the environment says nothing.
+func TestNoXRayOutsideLambda(t *testing.T) {
+	t.Setenv("_X_AMZN_TRACE_ID", xrayHeader)
+	r := newRig()
+	serve(nethttp.Middleware(r.Span), httptest.NewRequest(http.MethodGet, "/orders/7", http.NoBody), func(http.ResponseWriter, *http.Request) {})
+	if span := r.only(t); span.Parent.IsValid() {
+		t.Errorf("the parent is %v", span.Parent)
+	}
+}
+
 // Whatever method a sender makes up, there is one value for it.
 func TestMethods(t *testing.T) {
 	for _, test := range []struct{ method, name, attribute, original string }{

@@ -258,6 +258,7 @@ func TestProxyAnswers(t *testing.T) {
 		{"late", fail(&middleware.TimeoutError{}), response{}, nil, "504", "*middleware.TimeoutError"},
 		{"failed", middleware.Join(), response{}, errDown, "", "*errors.errorString"},
 		{"panicked", fail(&middleware.PanicError{Value: "boom"}), response{}, nil, "", "panic"},
+		{"panicked, and late", fail(errors.Join(&middleware.PanicError{Value: "boom"}, &middleware.TimeoutError{})), response{}, nil, "", "panic"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig()

@@ -76,6 +76,12 @@ func (l *live) Inject(ctx context.Context, header map[string][]string) {
 	propagator(l.propagator).Inject(ctx, propagation.HeaderCarrier(header))
 }
 
+// begin starts a span with such a name.
+func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStartOption) *live {
+	inner, span := l.series.tracer.Start(ctx, name, options...) //nolint:spancheck // end ends it
+	return l.started(inner, span)                               //nolint:spancheck // as above
+}
+
 // started takes over a span that was started, and its context.
 func (l *live) started(ctx context.Context, span trace.Span) *live {
 	l.Context, l.span = ctx, span
@@ -95,7 +101,7 @@ func (l *live) start() *live {
 	case c != nil && c.Client && l.depth == c.Looks:
 		return l.startClient()
 	case c != nil && (c.Client || isPayload(c.In) && !isInvoked(l.caller)), l.outer != nil, parent.IsValid() && !parent.IsRemote():
-		return l.started(l.series.tracer.Start(l.caller, l.series.spanName()))
+		return l.begin(l.caller, l.series.spanName())
 	}
 	return l.startServer(parent)
 }
@@ -108,10 +114,10 @@ func isPayload(in any) bool {
 func (l *live) startClient() *live {
 	r, ok := l.shown.In.(*http.Request)
 	if !ok {
-		return l.started(l.series.tracer.Start(l.caller, l.series.spanName()))
+		return l.begin(l.caller, l.series.spanName())
 	}
 	l.client, l.request = true, outgoing(r)
-	return l.startAs(trace.SpanKindClient, l.caller, nil, func() []attribute.KeyValue {
+	return l.startAs(l.caller, trace.SpanKindClient, nil, func() []attribute.KeyValue {
 		return l.request.sent(l.shown.Sent.Load())
 	})
 }
@@ -135,7 +141,7 @@ func (l *live) startServer(parent trace.SpanContext) *live {
 	if !parent.IsValid() {
 		ctx = l.remote(ctx)
 	}
-	return l.startAs(trace.SpanKindServer, ctx, from.links, func() []attribute.KeyValue {
+	return l.startAs(ctx, trace.SpanKindServer, from.links, func() []attribute.KeyValue {
 		kvs := from.attributes
 		if l.invocation != nil {
 			kvs = append(kvs, l.invocation.attributes()...)
@@ -176,12 +182,11 @@ func (l *live) remote(ctx context.Context) context.Context {
 }
 
 // startAs starts a span with attributes, which are not made where nobody sees them.
-func (l *live) startAs(kind trace.SpanKind, ctx context.Context, links []trace.Link, attributes func() []attribute.KeyValue) *live {
+func (l *live) startAs(ctx context.Context, kind trace.SpanKind, links []trace.Link, attributes func() []attribute.KeyValue) *live {
 	if l.series.quiet {
-		return l.started(l.series.tracer.Start(ctx, l.spanName()))
+		return l.begin(ctx, l.spanName())
 	}
-	return l.started(l.series.tracer.Start(ctx, l.spanName(),
-		trace.WithSpanKind(kind), trace.WithLinks(links...), trace.WithAttributes(attributes()...)))
+	return l.begin(ctx, l.spanName(), trace.WithSpanKind(kind), trace.WithLinks(links...), trace.WithAttributes(attributes()...))
 }
 
 func (l *live) spanName() string {

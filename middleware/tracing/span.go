@@ -32,7 +32,8 @@ import (
 // The call's error comes out as the same value. A panic ends the span with the status Error, and goes on. Span is a plain
 // value: copy it freely, and use it from many goroutines at once.
 type Span struct {
-	// Name is the name of the span, and in the metrics that of its calls, so it must not come from data. Empty means
+	// Name is the name of the span, and in the metrics that of its calls, so it must not come from data: what was made for
+	// one name and a pair of providers is kept as long as the process runs. Empty means
 	// what the conventions have, such as GET /orders/{id} for a request or the name of the Lambda function, and
 	// otherwise «call».
 	Name string
@@ -67,9 +68,9 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	if s.quiet && !measured {
 		return call(ctx) // as a no-op provider does it, but for an allocation
 	}
-	inner, span := s.tracer.Start(ctx, s.spanName())
+	inner, span := s.tracer.Start(ctx, s.spanName()) //nolint:spancheck // live ends it
 	if measured || span.IsRecording() {
-		return newLive(ctx, s, p, nil).started(inner, span).do(call)
+		return newLive(ctx, s, p, nil).started(inner, span).do(call) //nolint:spancheck // as above
 	}
 	err := call(inner)
 	span.End()

@@ -279,7 +279,7 @@ func TestErrorType(t *testing.T) {
 		{&middleware.PanicError{Value: 1}, "panic"},
 		{fmt.Errorf("in %w", &middleware.PanicError{Value: 1}), "panic"},
 		{context.DeadlineExceeded, "context.deadlineExceededError"},
-		{fmt.Errorf("nothing: %w", nil), "*fmt.wrapError"}, //nolint:govet // an error like that comes along
+		{fmt.Errorf("nothing: %w", nil), "*fmt.wrapError"},
 	} {
 		if got := tracing.ErrorType(test.err); got != test.want {
 			t.Errorf("%T %v: %s, want %s", test.err, test.err, got, test.want)
