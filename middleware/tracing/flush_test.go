@@ -298,6 +298,13 @@ func TestRegression_LateSpansAreDropped(t *testing.T) {
 	_ = provider.Shutdown(t.Context())
 }
 
+func BenchmarkFlusher(b *testing.B) {
+	f := tracing.NewFlusher(time.Second, flushFunc(nothing), flushFunc(nothing))
+	for b.Loop() {
+		_ = f.Do(b.Context(), nothing)
+	}
+}
+
 func TestFlusherLeavesNothing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	f := tracing.NewFlusher(time.Hour, &provider{}, &provider{})

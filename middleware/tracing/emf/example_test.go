@@ -3,10 +3,11 @@ package emf_test
 import (
 	"context"
 	"fmt"
-	"os"
+	"regexp"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	api "go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 
@@ -15,45 +16,51 @@ import (
 	"github.com/seawall-go/seawall/middleware/tracing/emf"
 )
 
-// first prints what a line begins with, but for the time.
-type first struct{}
-
-func (first) Write(line []byte) (int, error) {
-	for i, n := 0, 0; i < len(line); i++ {
-		if line[i] == ',' {
-			if n++; n == 1 {
-				fmt.Printf("%.9s...%.77s...\n", line, line[i:])
-			}
-		}
-	}
-	return len(line), nil
-}
-
+// A function whose metrics leave with each invocation, through its log.
 func Example() {
-	exporter := emf.New(emf.Config{Namespace: "Shop", Writer: first{}}) // without a Writer, standard output
-	provider := metric.NewMeterProvider(
-		metric.WithReader(metric.NewPeriodicReader(exporter)),
-		metric.WithResource(resource.NewSchemaless(attribute.String("service.name", "checkout"))), // on Lambda the function's name
-	)
+	exporter := emf.New(emf.Config{Namespace: "Shop"})
+	provider := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(exporter)))
 	flusher := tracing.NewFlusher(300*time.Millisecond, provider)
 	handler := middleware.Wrap(func(_ context.Context, order string) (string, error) {
 		return order + " placed", nil
 	}, flusher, tracing.Span{Name: "place order", MeterProvider: provider})
-	// In main: lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(flusher.Flush))
-
-	fmt.Println(handler(context.Background(), "order 7"))
-	// Output:
-	// {"_aws":{...,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["service.name"]],"Me...
-	// order 7 placed <nil>
+	_ = handler // In main: lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(flusher.Flush))
 }
 
-// Attributes that are to be dimensions have lines of their own, and metrics that cost.
+// steady prints lines without their time.
+type steady struct{}
+
+func (steady) Write(line []byte) (int, error) {
+	fmt.Printf("%s", regexp.MustCompile(`"Timestamp":\d+,`).ReplaceAll(line, nil))
+	return len(line), nil
+}
+
+func ExampleNew() {
+	exporter := emf.New(emf.Config{Writer: steady{}}) // without a Writer, standard output
+	provider := metric.NewMeterProvider(
+		metric.WithReader(metric.NewPeriodicReader(exporter)),
+		metric.WithResource(resource.NewSchemaless(attribute.String("service.name", "shop"))), // on Lambda the function's name
+	)
+	orders, _ := provider.Meter("shop").Int64Counter("orders", api.WithUnit("{order}"))
+	orders.Add(context.Background(), 2, api.WithAttributes(attribute.String("pay", "card")))
+	orders.Add(context.Background(), 3, api.WithAttributes(attribute.String("pay", "invoice")))
+	_ = provider.ForceFlush(context.Background())
+	// Output:
+	// {"_aws":{"CloudWatchMetrics":[{"Namespace":"Seawall","Dimensions":[["service.name"]],"Metrics":[{"Name":"orders","Unit":"Count"}]}]},"_points":[{"metric":"orders","attributes":{"pay":"card"},"value":2},{"metric":"orders","attributes":{"pay":"invoice"},"value":3}],"orders":5,"service.name":"shop"}
+}
+
+// An attribute that is to be a dimension has a line for each of its values, and metrics that cost.
 func ExampleConfig() {
-	exporter := emf.New(emf.Config{
-		Dimensions: []string{"seawall.policy.name"}, // of the breakers, limiters and retries that have one
-		Writer:     os.Stderr,
-	})
-	provider := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(exporter)))
-	fmt.Println(provider.Shutdown(context.Background()))
-	// Output: <nil>
+	exporter := emf.New(emf.Config{Dimensions: []string{"pay"}, Writer: steady{}})
+	provider := metric.NewMeterProvider(
+		metric.WithReader(metric.NewPeriodicReader(exporter)),
+		metric.WithResource(resource.NewSchemaless(attribute.String("service.name", "shop"))),
+	)
+	orders, _ := provider.Meter("shop").Int64Counter("orders", api.WithUnit("{order}"))
+	orders.Add(context.Background(), 2, api.WithAttributes(attribute.String("pay", "card")))
+	orders.Add(context.Background(), 3, api.WithAttributes(attribute.String("pay", "invoice")))
+	_ = provider.ForceFlush(context.Background())
+	// Output:
+	// {"_aws":{"CloudWatchMetrics":[{"Namespace":"Seawall","Dimensions":[["service.name"],["service.name","pay"]],"Metrics":[{"Name":"orders","Unit":"Count"}]}]},"orders":2,"pay":"card","service.name":"shop"}
+	// {"_aws":{"CloudWatchMetrics":[{"Namespace":"Seawall","Dimensions":[["service.name"],["service.name","pay"]],"Metrics":[{"Name":"orders","Unit":"Count"}]}]},"orders":3,"pay":"invoice","service.name":"shop"}
 }
