@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -126,7 +125,7 @@ func (r *run) look(w *waiting) (Record, error) {
 		switch {
 		case err == nil:
 			return record, nil
-		case errors.Is(err, ErrCorrupt), !w.sleep(&r.ctx):
+		case lasting(err), !w.sleep(&r.ctx):
 			return Record{}, r.storeError("load", err)
 		}
 	}
@@ -137,7 +136,7 @@ func (r *run) unclaimed(ctx context.Context, err error) error {
 	if r.stage == claiming {
 		r.hurry = true
 		known := r.takesOver && r.op.Reconcile != nil // there was a run, and it is not known what it did
-		if r.op.FailOpen && !known && r.ctx.Err() == nil && !errors.Is(err, ErrCorrupt) {
+		if r.op.FailOpen && !known && r.ctx.Err() == nil && !lasting(err) {
 			return r.openly(ctx, err)
 		}
 		r.takeBack(ctx)

@@ -115,7 +115,8 @@ type Config struct {
 	Cache *Cache
 
 	// FailOpen runs calls unprotected when the store fails to say whether they may run, unless it is known that another
-	// run is going on, or was abandoned and is for Reconcile to judge. Otherwise they are refused with a [*StoreError].
+	// run is going on, or was abandoned and is for Reconcile to judge. Otherwise they are refused with a [*StoreError], as
+	// they are in any case if the store rejects the request, with [ErrRejected].
 	//
 	// The store may have granted the claim all the same. So its lease is renewed while the handler runs, and half a second
 	// is spent to write how the run ended: a second call meanwhile is refused, and a later one is a replay, if there is a

@@ -26,6 +26,11 @@ var (
 // is then not kept, and no time is lost with trying again.
 var ErrTooLarge = errors.New("idempotency: the result is too large for the record")
 
+// ErrRejected is what a [Store] returns, on its own or wrapped, for what it will go on rejecting until somebody changes
+// something: its table is not there, or the caller may not use it. That is no outage: Config.FailOpen is not for it, and no
+// time is lost with trying again.
+var ErrRejected = errors.New("idempotency: the store rejects the request")
+
 // A Subject is what an error is about. It names the key by a digest, because keys may be secrets and errors are logged.
 type Subject struct {
 	Scope  string // as in the Config

@@ -191,6 +191,9 @@ func (r *run) token() FencingToken { return FencingToken{r.key, r.owner, r.attem
 
 func (r *run) subject() Subject { return r.op.subject(r.name) }
 
+// lasting reports whether a store would say again what err says.
+func lasting(err error) bool { return errors.Is(err, ErrCorrupt) || errors.Is(err, ErrRejected) }
+
 // storeError is what the call is told when op fails: a record that is there and cannot be read is no failure of the store.
 func (r *run) storeError(op string, err error) error {
 	if errors.Is(err, ErrCorrupt) {

@@ -152,7 +152,7 @@ func (r *run) insist(ctx context.Context, share time.Duration, step func(ctx con
 			left /= 2
 		}
 		err := within(ctx, now.Add(left), last, step)
-		if err == nil || last || errors.Is(err, ErrLost) || errors.Is(err, ErrCorrupt) {
+		if err == nil || last || errors.Is(err, ErrLost) || lasting(err) {
 			return err
 		}
 		time.Sleep(min(jitter(pause), time.Until(end)/4))

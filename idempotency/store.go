@@ -16,7 +16,7 @@ import (
 // does then what it would have reported the first time: an Owner is made for one run and names nobody else.
 //
 // A record that is there and cannot be read is an error in which errors.Is finds ErrCorrupt: it is not free. Any other
-// error but ErrLost says nothing about the record.
+// error but ErrLost says nothing about the record; one in which errors.Is finds ErrRejected says that it will not pass.
 //
 // A Store is safe for concurrent use, and knows nothing of operations: the configuration of one never reaches another.
 type Store interface {

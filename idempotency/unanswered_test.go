@@ -330,3 +330,19 @@ func TestRecordThatTheStoreCannotReadIsCorrupt(t *testing.T) {
 		t.Errorf("%d releases: trying again does not help", n)
 	}
 }
+
+// A store that will never do it is no outage either: it would go on unnoticed.
+func TestRequestThatTheStoreRejectsIsNoOutage(t *testing.T) {
+	s := newStage()
+	s.config.FailOpen = true
+	rejected := storetest.Fault{Err: errors.Join(idempotency.ErrRejected, errBoom)}
+	s.Next(storetest.Claim, rejected)
+	s.Next(storetest.Release, rejected, rejected, rejected)
+	err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrRejected)
+	if failed, ok := errors.AsType[*idempotency.StoreError](err); !ok || failed.Op != "claim" || !errors.Is(err, errBoom) {
+		t.Errorf("got %v", err)
+	}
+	if n := s.Calls(storetest.Release); n != 1 {
+		t.Errorf("%d tries to take the claim back", n)
+	}
+}

@@ -10,13 +10,13 @@ import (
 	"github.com/seawall-go/seawall/idempotency"
 )
 
-// judged is err, marked as one that does not pass if DynamoDB has answered and found fault with the request or with who
+// judged is err, marked as one that will not pass if DynamoDB has answered and found fault with the request or with who
 // sent it: no outage lets such a call run unprotected.
 func (s *Store) judged(err error) error {
 	if err == nil || passes(err) {
 		return err
 	}
-	return fmt.Errorf("dynamostore: table %s: %s%w: %w", s.table, hint(err), idempotency.ErrCorrupt, err)
+	return fmt.Errorf("dynamostore: table %s: %s%w: %w", s.table, hint(err), idempotency.ErrRejected, err)
 }
 
 // passes reports whether err is of no answer, or of one that may be another a little later.

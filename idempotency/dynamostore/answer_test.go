@@ -30,7 +30,7 @@ func TestRegression_AnAnswerThatDoesNotPassIsNoOutage(t *testing.T) {
 				}
 				err := do(t.Context())
 				var api smithy.APIError
-				if !errors.As(err, &api) || api.ErrorCode() != code || errors.Is(err, idempotency.ErrLost) || errors.Is(err, idempotency.ErrCorrupt) == passes {
+				if !errors.As(err, &api) || api.ErrorCode() != code || errors.Is(err, idempotency.ErrLost) || errors.Is(err, idempotency.ErrRejected) == passes {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -41,12 +41,12 @@ func TestRegression_AnAnswerThatDoesNotPassIsNoOutage(t *testing.T) {
 func TestAnErrorSaysWhatIsToBeDone(t *testing.T) {
 	s := dynamostore.New(client("http://dynamodb.invalid", &fakedynamo.Server{}), "nosuchtable")
 	_, err := s.Claim(t.Context(), ask("key", "A"))
-	if !errors.Is(err, idempotency.ErrCorrupt) || !strings.HasPrefix(err.Error(), "dynamostore: table nosuchtable: it is not there") {
+	if !errors.Is(err, idempotency.ErrRejected) || !strings.HasPrefix(err.Error(), "dynamostore: table nosuchtable: it is not there") {
 		t.Errorf("got %v", err)
 	}
 	_, c := open(t, &fakedynamo.Server{}, optional.options...)
 	_, err = dynamostore.New(c, tableName).Claim(t.Context(), ask("key", "A"))
-	if !errors.Is(err, idempotency.ErrCorrupt) || !strings.Contains(err.Error(), "its key may be another") {
+	if !errors.Is(err, idempotency.ErrRejected) || !strings.Contains(err.Error(), "its key may be another") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -57,7 +57,7 @@ func TestNoAnswerIsAnOutage(t *testing.T) {
 		for range 3 {
 			fake.Fail("", fakedynamo.Fault{DropRequest: true})
 		}
-		if err := do(t.Context()); err == nil || errors.Is(err, idempotency.ErrCorrupt) {
+		if err := do(t.Context()); err == nil || errors.Is(err, idempotency.ErrRejected) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -70,7 +70,7 @@ func TestACompletionThatIsTooLarge(t *testing.T) {
 		win(t, s, a)
 		limit := s.MaxData(a.Key)
 		err := s.Complete(t.Context(), end(a, strings.Repeat("x", limit)))
-		if !errors.Is(err, idempotency.ErrTooLarge) || errors.Is(err, idempotency.ErrCorrupt) || errors.Is(err, idempotency.ErrLost) {
+		if !errors.Is(err, idempotency.ErrTooLarge) || errors.Is(err, idempotency.ErrRejected) || errors.Is(err, idempotency.ErrLost) {
 			t.Errorf("got %v, want ErrTooLarge", err)
 		}
 		complete(t, s, end(a, strings.Repeat("x", limit-1000)))

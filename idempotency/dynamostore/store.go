@@ -15,7 +15,7 @@
 // libraries must not share a key while both are running it, for Powertools overwrites what it does not own.
 //
 // An answer that finds fault with a request or with who sent it, because there is no such table or its use is not allowed,
-// is an error in which errors.Is finds [idempotency.ErrCorrupt]: it does not pass, and FailOpen is not for it.
+// is an error in which errors.Is finds [idempotency.ErrRejected]: it does not pass, and FailOpen is not for it.
 //
 // With global tables all callers of a key have to be in one Region: elsewhere its record is seen too late.
 package dynamostore

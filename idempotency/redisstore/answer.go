@@ -19,7 +19,7 @@ func isAnswer(err error) bool {
 	return ok
 }
 
-// judged is err, marked as one that does not pass if the server has answered and is neither busy nor failing over: it asks
+// judged is err, marked as one that will not pass if the server has answered and is neither busy nor failing over: it asks
 // for a password, forbids a script, or is no Redis that this store can use.
 func judged(err error) error {
 	if !isAnswer(err) {
@@ -33,5 +33,5 @@ func judged(err error) error {
 			return err
 		}
 	}
-	return fmt.Errorf("redisstore: %w: %w", idempotency.ErrCorrupt, err)
+	return fmt.Errorf("redisstore: %w: %w", idempotency.ErrRejected, err)
 }

@@ -9,7 +9,7 @@
 // verb may wait for longer than its context.
 //
 // An answer that does not pass by itself, because a password is wrong or scripts are not allowed, is an error in which
-// errors.Is finds [idempotency.ErrCorrupt], and FailOpen is not for it.
+// errors.Is finds [idempotency.ErrRejected], and FailOpen is not for it.
 //
 // A record is only as safe as the server keeps it. One that evicts keys when its memory is short, or loses its last
 // second in a failover, has forgotten runs, which may then be made again: use maxmemory-policy noeviction, and
@@ -128,7 +128,7 @@ func record(key string, now int64, cmd *redis.Cmd) (idempotency.Record, error) {
 	case err != nil:
 		return idempotency.Record{}, judged(err)
 	case len(reply) != replyLen:
-		return idempotency.Record{}, fmt.Errorf("redisstore: a script replied with %d values instead of %d: %w", len(reply), replyLen, idempotency.ErrCorrupt)
+		return idempotency.Record{}, fmt.Errorf("redisstore: a script replied with %d values instead of %d: %w", len(reply), replyLen, idempotency.ErrRejected)
 	case reply[exists] == int64(0):
 		return idempotency.Record{}, nil
 	}

@@ -358,7 +358,7 @@ func TestAnswersThatDoNotPass(t *testing.T) {
 		for _, err := range []error{
 			claim, load, store.Complete(t.Context(), completionOf(a)), store.Release(t.Context(), a.Key, "A"), store.Extend(t.Context(), a.Key, "A", a.Lease),
 		} {
-			if err == nil || errors.Is(err, idempotency.ErrCorrupt) == passes || errors.Is(err, idempotency.ErrLost) || !strings.Contains(err.Error(), answer) {
+			if err == nil || errors.Is(err, idempotency.ErrRejected) == passes || errors.Is(err, idempotency.ErrLost) || !strings.Contains(err.Error(), answer) {
 				t.Errorf("%q became %v", answer, err)
 			}
 		}
@@ -366,7 +366,7 @@ func TestAnswersThatDoNotPass(t *testing.T) {
 	}
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer client.Close()
-	if _, err := redisstore.New(client, prefix).Claim(t.Context(), claimOf("key", "A")); err == nil || errors.Is(err, idempotency.ErrCorrupt) {
+	if _, err := redisstore.New(client, prefix).Claim(t.Context(), claimOf("key", "A")); err == nil || errors.Is(err, idempotency.ErrRejected) {
 		t.Errorf("a server that is down: %v", err)
 	}
 }
