@@ -15,7 +15,8 @@ import (
 // Wrap returns h with policies around it, the first outermost. The result is a plain function of h's type.
 //
 // The wrapped handler returns what h returned last, result and error, or the error of the policy that refused, with the
-// zero Out if h did not run at all. It adds no allocation of its own, unless Out is an interface or a stream.
+// zero Out if h did not run at all. It adds no allocation of its own, unless Out is an interface or a stream, or a policy
+// looks at events of Lambda as tracing.Span does.
 //
 // If h returns a stream, an [io.Reader], the context of the call stays open after it: until the deadline that a
 // [Timeout] set, or until the caller's own context ends, as Lambda's does when the response was sent.

@@ -191,8 +191,8 @@ func (l *live) startAs(ctx context.Context, kind trace.SpanKind, links []trace.L
 
 func (l *live) spanName() string {
 	switch {
-	case l.series.name != "":
-		return l.series.name
+	case l.series.key.name != "":
+		return l.series.key.name
 	case l.request != nil:
 		return l.request.name()
 	case l.invocation != nil && l.invocation.function != "":
@@ -340,7 +340,7 @@ func (l *live) measure(e *ending) {
 	if e.callType == "" {
 		s.duration.Record(l, seconds, s.success...)
 	} else {
-		s.duration.Record(l, seconds, s.sets.of(labels{call: s.name, errorType: e.callType}).record...)
+		s.duration.Record(l, seconds, s.sets.of(labels{call: s.key.name, errorType: e.callType}).record...)
 	}
 	if deadline, ok := l.caller.Deadline(); ok {
 		s.remaining.Record(l, max(deadline.Sub(now), 0).Seconds(), s.success...)

@@ -3,6 +3,7 @@ package tracing
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +18,7 @@ import (
 type series struct {
 	*instruments
 
-	name     string
+	key      seriesKey
 	quiet    bool // spans are never recorded
 	inFlight atomic.Int64
 	peak     atomic.Int64 // since it was last read
@@ -37,12 +38,29 @@ type seriesKey struct {
 var all struct { //nolint:gochecknoglobals // as above
 	sync.Mutex
 
-	series atomic.Pointer[map[seriesKey]*series] // replaced, never written
+	series atomic.Pointer[registry]
+}
+
+// A registry is replaced by a larger one, never written. What comes first is found without hashing.
+type registry struct {
+	first  []*series
+	series map[seriesKey]*series
+}
+
+const firstSeries = 8
+
+func (r *registry) of(key seriesKey) *series {
+	for _, s := range r.first {
+		if s.key == key {
+			return s
+		}
+	}
+	return r.series[key]
 }
 
 func seriesOf(key seriesKey) *series {
 	if known := all.series.Load(); known != nil {
-		if s := (*known)[key]; s != nil {
+		if s := known.of(key); s != nil {
 			return s
 		}
 	}
@@ -52,42 +70,49 @@ func seriesOf(key seriesKey) *series {
 func newSeries(key seriesKey) *series {
 	all.Lock()
 	defer all.Unlock()
-	known := make(map[seriesKey]*series)
-	if m := all.series.Load(); m != nil {
-		maps.Copy(known, *m)
+	known := &registry{series: make(map[seriesKey]*series)}
+	if r := all.series.Load(); r != nil {
+		known.first = r.first
+		maps.Copy(known.series, r.series)
 	}
-	if s := known[key]; s != nil {
+	if s := known.series[key]; s != nil {
 		return s
 	}
+	s := &series{key: key, instruments: known.instruments(key)}
+	_, s.quiet = key.tracers.(noop.TracerProvider)
 	attributes := attribute.NewSet()
 	if key.name != "" {
 		attributes = attribute.NewSet(keyCall.String(key.name))
 	}
-	_, quiet := key.tracers.(noop.TracerProvider)
-	s := &series{name: key.name, quiet: quiet, observed: metric.WithAttributeSet(attributes)}
+	s.observed = metric.WithAttributeSet(attributes)
 	s.success = []metric.RecordOption{s.observed}
-	for other, o := range known {
-		if other.tracers == key.tracers && other.meters == key.meters {
-			s.instruments = o.instruments
+	known.series[key] = s
+	if len(known.first) < firstSeries {
+		known.first = append(slices.Clone(known.first), s)
+	}
+	all.series.Store(known)
+	return s
+}
+
+// instruments are those of the key's providers, made if there are none yet.
+func (r *registry) instruments(key seriesKey) *instruments {
+	for k, s := range r.series {
+		if k.tracers == key.tracers && k.meters == key.meters {
+			return s.instruments
 		}
 	}
-	if s.instruments == nil {
-		s.instruments = newInstruments(key.tracers, key.meters, func(_ context.Context, to metric.Observer) error {
-			known := all.series.Load()
-			if known == nil {
-				return nil
-			}
-			for k, s := range *known {
-				if k.tracers == key.tracers && k.meters == key.meters {
-					s.read(to)
-				}
-			}
+	return newInstruments(key.tracers, key.meters, func(_ context.Context, to metric.Observer) error {
+		known := all.series.Load()
+		if known == nil {
 			return nil
-		})
-	}
-	known[key] = s
-	all.series.Store(&known)
-	return s
+		}
+		for k, s := range known.series {
+			if k.tracers == key.tracers && k.meters == key.meters {
+				s.read(to)
+			}
+		}
+		return nil
+	})
 }
 
 // read reports how many calls there are, and were at once.

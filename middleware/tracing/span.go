@@ -97,8 +97,8 @@ func (s *Span) series() *series {
 }
 
 func (s *series) spanName() string {
-	if s.name == "" {
+	if s.key.name == "" {
 		return "call"
 	}
-	return s.name
+	return s.key.name
 }
