@@ -16,15 +16,28 @@ import (
 	"github.com/seawall-go/seawall/middleware/tracing/emf"
 )
 
-// A function whose metrics leave with each invocation, through its log.
+// console stands for standard output.
+type console struct{}
+
+func (console) Write(line []byte) (int, error) {
+	fmt.Printf("%.6s... a line of metrics\n", line)
+	return len(line), nil
+}
+
+// A function whose metrics leave with each invocation, in its log.
 func Example() {
-	exporter := emf.New(emf.Config{Namespace: "Shop"})
+	exporter := emf.New(emf.Config{Namespace: "Shop", Writer: console{}})
 	provider := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(exporter)))
 	flusher := tracing.NewFlusher(300*time.Millisecond, provider)
 	handler := middleware.Wrap(func(_ context.Context, order string) (string, error) {
 		return order + " placed", nil
 	}, flusher, tracing.Span{Name: "place order", MeterProvider: provider})
-	_ = handler // In main: lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(flusher.Flush))
+	// In main: lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(flusher.Flush))
+
+	fmt.Println(handler(context.Background(), "order 7"))
+	// Output:
+	// {"_aws... a line of metrics
+	// order 7 placed <nil>
 }
 
 // steady prints lines without their time.
