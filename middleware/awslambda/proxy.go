@@ -88,7 +88,9 @@ func Proxy[In any, Out ProxyResponse](h middleware.Handler[In, Out], policies ..
 func attempt[In any, Out ProxyResponse](ctx context.Context, h middleware.Handler[In, Out], in In, shown *scope.Call) (Out, error) {
 	out, err := h(ctx, in)
 	s := status(&out)
-	shown.Return(scope.Result{Status: s})
+	if shown != nil {
+		shown.Return(scope.Result{Status: s})
+	}
 	if err == nil && s >= 500 && s != http.StatusNotImplemented {
 		err = &StatusError{s}
 	}

@@ -106,7 +106,9 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 			_ = r.MultipartForm.RemoveAll() // as net/http does for its own
 		}
 		x.request.Pattern = r.Pattern
-		x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern})
+		if x.shown != nil {
+			x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern})
+		}
 	}()
 	x.err = call(next, x.last, r, &x.ending)
 	x.err = outcome(ctx, x.err, x.last.status, x.last.header)

@@ -161,7 +161,9 @@ func (x *trip) attempt(ctx context.Context) error {
 	if response == nil {
 		return fmt.Errorf("nethttp: %T returned neither a response nor an error", x.transport.base)
 	}
-	x.shown.Return(scope.Result{Status: response.StatusCode})
+	if x.shown != nil {
+		x.shown.Return(scope.Result{Status: response.StatusCode})
+	}
 	x.keep(ctx, response)
 	if clientFailed(response.StatusCode) {
 		return &StatusError{Code: response.StatusCode, Wait: retryAfter(response.Header)}

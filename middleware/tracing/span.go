@@ -27,18 +27,20 @@ import (
 //   - Everywhere else it is an INTERNAL span, and so it is if it would be SERVER and the context has a span already that
 //     was not begun elsewhere: of a tracer that is around the handler.
 //
-// In a URL that was called, the user and the query are left out, which may be secret.
+// A policy of one's own that has a Span in it has to hand on its method Looks, or the Span is INTERNAL. Of a handler of
+// bytes, as in awslambda.Raw, the status of the answer is not known. In a URL that was called, the user and the query are
+// left out, which may be secret.
 //
 // The call's error comes out as the same value. A panic ends the span with the status Error, and goes on. Span is a plain
 // value: copy it freely, and use it from many goroutines at once.
 type Span struct {
 	// Name is the name of the span, and in the metrics that of its calls, so it must not come from data: what was made for
-	// one name and a pair of providers is kept as long as the process runs. Empty means
-	// what the conventions have, such as GET /orders/{id} for a request or the name of the Lambda function, and
-	// otherwise «call».
+	// one name and a pair of providers is kept as long as the process runs. Empty means what the conventions have, such
+	// as GET /orders/{id} for a request or the name of the Lambda function, and otherwise «call».
 	Name string
 
-	// TracerProvider makes the spans. Nil means the global one, [otel.GetTracerProvider].
+	// TracerProvider makes the spans. Nil means the global one, [otel.GetTracerProvider]. It has to be comparable, as
+	// pointers are, and so has the next.
 	TracerProvider trace.TracerProvider
 
 	// MeterProvider makes the instruments. Nil means the global one, [otel.GetMeterProvider].
