@@ -30,9 +30,10 @@ type ForceFlusher interface {
 //
 // The handler's context has no part in the flush, it may have ended. Nor does the end of the budget: an exporter that is
 // cut short drops what it has in hand, where one that is late finishes when the process next runs. So the flush goes on,
-// for 30 s at most if the provider looks at its context, and what it has not sent is delayed, not lost. No second one
-// begins beside it: calls that end while a provider flushes share the next flush, which begins when that one is over,
-// since their own telemetry may have come too late for it.
+// for 30 s at most if the provider looks at its context, and what it has not sent is delayed rather than lost, unless the
+// process never runs again or the exporter's own time is over. No second one begins beside it: calls that end while a
+// provider flushes share the next flush, which begins when that one is over, since their own telemetry may have come too
+// late for it.
 type Flusher struct {
 	budget time.Duration
 	queues []*queue
