@@ -27,7 +27,7 @@
 //	seawall.fallbacks                counter  {fallback}    errors that were answered by a fallback
 //	seawall.abandons                 counter  {abandon}     handlers that were left behind
 //	seawall.breaker.transitions      counter  {transition}  changes of a breaker's state
-//	seawall.breaker.state            gauge    1             the state: 0 closed, 1 half-open, 2 open
+//	seawall.breaker.state            gauge    {state}       the state: 0 closed, 1 half-open, 2 open
 //	seawall.idempotency.replays      counter  {replay}      calls answered with an earlier result
 //	seawall.idempotency.takeovers    counter  {takeover}    abandoned runs that were followed by another
 //	seawall.idempotency.mismatches   counter  {mismatch}    calls refused because their key belongs to another payload

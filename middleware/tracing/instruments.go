@@ -67,7 +67,7 @@ func table() []instrument {
 		{"seawall.fallbacks", counter, "{fallback}", "errors that were answered by a fallback", policy, event.Fallback},
 		{"seawall.abandons", counter, "{abandon}", "handlers that were left behind", policy, event.Abandon},
 		{"seawall.breaker.transitions", counter, "{transition}", "changes of a breaker's state", turned, event.Transition},
-		{nameState, gauge, "1", "the state: 0 closed, 1 half-open, 2 open", state, ""},
+		{nameState, gauge, "{state}", "the state: 0 closed, 1 half-open, 2 open", state, ""},
 		{"seawall.idempotency.replays", counter, "{replay}", "calls answered with an earlier result", policy, event.Replay},
 		{"seawall.idempotency.takeovers", counter, "{takeover}", "abandoned runs that were followed by another", policy, event.Takeover},
 		{"seawall.idempotency.mismatches", counter, "{mismatch}", "calls refused because their key belongs to another payload", policy, event.Mismatch},

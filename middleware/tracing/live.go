@@ -23,23 +23,27 @@ import (
 
 // A live is a span from its start to its end, and the context of the call in it.
 type live struct {
-	context.Context //nolint:containedctx // it is a context
-
-	series     *series
-	propagator propagation.TextMapPropagator
-	caller     context.Context //nolint:containedctx // what Do got
-	outer      *live
-	observer   event.Observer // of the outermost
-	shown      *scope.Call
-	depth      int // of the spans that look at shown, from 1
+	context.Context //nolint:containedctx // it is a context: the one that the span was started with, until there is its own
 
 	span       trace.Span
-	begun      time.Time // zero if the call is not measured
 	recording  bool
+	series     *series
+	propagator propagation.TextMapPropagator
+	outer      *live
+	observer   event.Observer // of the outermost
+	sight      *sight
+}
+
+// A sight is what a span sees of a call that an adapter shows, or of an invocation.
+type sight struct {
+	shown      *scope.Call
+	depth      int      // of the spans that look at shown, from 1
 	request    *request // if it is that of a server or a client
 	client     bool
 	invocation *invocation // if it is one
 }
+
+var nothing sight //nolint:gochecknoglobals // it stays empty
 
 type liveKey struct{}
 
@@ -48,12 +52,19 @@ func innermost(ctx context.Context) *live {
 	return l
 }
 
-func newLive(ctx context.Context, s *series, p propagation.TextMapPropagator, shown *scope.Call) *live {
-	l := &live{series: s, propagator: p, caller: ctx, outer: innermost(ctx), shown: shown, depth: 1}
+func newLive(ctx context.Context, s *series, p propagation.TextMapPropagator) *live {
+	l := &live{Context: ctx, series: s, propagator: p, outer: innermost(ctx), sight: &nothing}
 	if l.outer == nil {
 		l.observer = event.NewObserver(ctx, observe)
-	} else if shown != nil && l.outer.shown == shown {
-		l.depth = l.outer.depth + 1
+	}
+	return l
+}
+
+// look lets l see what is shown.
+func (l *live) look(shown *scope.Call) *live {
+	l.sight = &sight{shown: shown, depth: 1}
+	if shown != nil && l.outer != nil && l.outer.sight.shown == shown {
+		l.sight.depth = l.outer.sight.depth + 1
 	}
 	return l
 }
@@ -84,24 +95,19 @@ func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStar
 
 // started takes over a span that was started, and its context.
 func (l *live) started(ctx context.Context, span trace.Span) *live {
-	l.Context, l.span = ctx, span
-	l.recording = span.IsRecording()
-	if l.series.measured(ctx) {
-		l.series.begin()
-		l.begun = time.Now()
-	}
+	l.Context, l.span, l.recording = ctx, span, span.IsRecording()
 	return l
 }
 
 // start starts the span that is right where it stands.
 func (l *live) start() *live {
-	parent := trace.SpanContextFromContext(l.caller)
-	c := l.shown
+	parent := trace.SpanContextFromContext(l.Context)
+	c := l.sight.shown
 	switch {
-	case c != nil && c.Client && l.depth == c.Looks:
+	case c != nil && c.Client && l.sight.depth == c.Looks:
 		return l.startClient()
-	case c != nil && (c.Client || isPayload(c.In) && !isInvoked(l.caller)), l.outer != nil, parent.IsValid() && !parent.IsRemote():
-		return l.begin(l.caller, l.series.spanName())
+	case c != nil && (c.Client || isPayload(c.In) && !isInvoked(l.Context)), l.outer != nil, parent.IsValid() && !parent.IsRemote():
+		return l.begin(l.Context, l.series.spanName())
 	}
 	return l.startServer(parent)
 }
@@ -112,42 +118,42 @@ func isPayload(in any) bool {
 }
 
 func (l *live) startClient() *live {
-	r, ok := l.shown.In.(*http.Request)
+	r, ok := l.sight.shown.In.(*http.Request)
 	if !ok {
-		return l.begin(l.caller, l.series.spanName())
+		return l.begin(l.Context, l.series.spanName())
 	}
-	l.client, l.request = true, outgoing(r)
-	return l.startAs(l.caller, trace.SpanKindClient, nil, func() []attribute.KeyValue {
-		return l.request.sent(l.shown.Sent.Load())
+	l.sight.client, l.sight.request = true, outgoing(r)
+	return l.startAs(l.Context, trace.SpanKindClient, nil, func() []attribute.KeyValue {
+		return l.sight.request.sent(l.sight.shown.Sent.Load())
 	})
 }
 
 func (l *live) startServer(parent trace.SpanContext) *live {
 	from := source{trigger: triggerOther}
 	isHTTP := false
-	if l.shown != nil {
+	if l.sight.shown != nil {
 		var r *http.Request
-		if r, isHTTP = l.shown.In.(*http.Request); isHTTP {
+		if r, isHTTP = l.sight.shown.In.(*http.Request); isHTTP {
 			from = source{trigger: triggerHTTP, request: incoming(r)}
 		} else {
-			from = l.sourceOf(l.shown.In)
+			from = l.sourceOf(l.sight.shown.In)
 		}
 	}
-	if !isHTTP || isInvoked(l.caller) {
-		l.invocation = invoked(l.caller, from.trigger)
+	if !isHTTP || isInvoked(l.Context) {
+		l.sight.invocation = invoked(l.Context, from.trigger)
 	}
-	l.request = from.request
-	ctx := l.caller
+	l.sight.request = from.request
+	ctx := l.Context
 	if !parent.IsValid() {
 		ctx = l.remote(ctx)
 	}
 	return l.startAs(ctx, trace.SpanKindServer, from.links, func() []attribute.KeyValue {
 		kvs := from.attributes
-		if l.invocation != nil {
-			kvs = append(kvs, l.invocation.attributes()...)
+		if l.sight.invocation != nil {
+			kvs = append(kvs, l.sight.invocation.attributes()...)
 		}
-		if l.request != nil {
-			kvs = append(kvs, l.request.received()...)
+		if l.sight.request != nil {
+			kvs = append(kvs, l.sight.request.received()...)
 		}
 		return kvs
 	})
@@ -159,7 +165,7 @@ func (l *live) sourceOf(in any) source {
 		return fromPayload(payload)
 	}
 	s, ok := sourceOf(in)
-	if !ok && isAnswer(l.shown.Result().Out) {
+	if !ok && isAnswer(l.sight.shown.Result().Out) {
 		s.trigger = triggerHTTP
 	}
 	return s
@@ -167,13 +173,13 @@ func (l *live) sourceOf(in any) source {
 
 // remote is ctx with the parent that the request or X-Ray has for it.
 func (l *live) remote(ctx context.Context) context.Context {
-	if l.request != nil {
-		ctx = propagator(l.propagator).Extract(ctx, l.request.headers)
+	if l.sight.request != nil {
+		ctx = propagator(l.propagator).Extract(ctx, l.sight.request.headers)
 		if trace.SpanContextFromContext(ctx).IsValid() {
 			return ctx
 		}
 	}
-	if l.invocation != nil {
+	if l.sight.invocation != nil {
 		if parent := xray(ctx); parent.IsValid() {
 			return trace.ContextWithRemoteSpanContext(ctx, parent)
 		}
@@ -193,35 +199,41 @@ func (l *live) spanName() string {
 	switch {
 	case l.series.key.name != "":
 		return l.series.key.name
-	case l.request != nil:
-		return l.request.name()
-	case l.invocation != nil && l.invocation.function != "":
-		return l.invocation.function
+	case l.sight.request != nil:
+		return l.sight.request.name()
+	case l.sight.invocation != nil && l.sight.invocation.function != "":
+		return l.sight.invocation.function
 	}
 	return l.series.spanName()
 }
 
 // do makes the call and ends the span, however the call ends.
 func (l *live) do(call func(context.Context) error) error {
+	var begun time.Time // zero if the call is not measured
+	if l.series.measured(l.Context) {
+		l.series.begin()
+		begun = time.Now()
+	}
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
 		v := recover()
-		l.end(&ending{panicked: true, value: v})
+		l.end(&ending{begun: begun, panicked: true, value: v})
 		if v != nil { // it was not runtime.Goexit
 			panic(v)
 		}
 	}()
 	err := call(l)
 	returned = true
-	l.end(&ending{err: err})
+	l.end(&ending{begun: begun, err: err})
 	return err
 }
 
 // An ending is how a call ended.
 type ending struct {
+	begun    time.Time
 	err      error
 	panicked bool // or ended by runtime.Goexit
 	value    any  // of the panic
@@ -238,7 +250,7 @@ func (l *live) end(e *ending) {
 	if l.recording {
 		l.describe(e)
 	}
-	if !l.begun.IsZero() {
+	if !e.begun.IsZero() {
 		l.measure(e)
 	}
 	l.span.End()
@@ -246,7 +258,7 @@ func (l *live) end(e *ending) {
 
 // judge fills in what follows from how the call ended.
 func (l *live) judge(e *ending) {
-	if l.request != nil || l.invocation != nil {
+	if l.sight.request != nil || l.sight.invocation != nil {
 		e.status = l.status(e)
 	}
 	cancelled := false
@@ -254,13 +266,13 @@ func (l *live) judge(e *ending) {
 	case e.panicked:
 		e.callType = panicType
 	case e.err == nil:
-	case errors.Is(l.caller.Err(), context.Canceled):
+	case errors.Is(l.Context.Err(), context.Canceled):
 		cancelled = true
 	default:
 		e.callType = errorType(e.err)
 	}
 	limit := 500
-	if l.client {
+	if l.sight.client {
 		limit = 400
 	}
 	switch {
@@ -274,11 +286,11 @@ func (l *live) judge(e *ending) {
 
 // findRoute names the request's span after the pattern that matched it, which a server may only know now.
 func (l *live) findRoute() {
-	if l.request == nil || l.client || l.request.route != "" {
+	if l.sight.request == nil || l.sight.client || l.sight.request.route != "" {
 		return
 	}
-	if l.request.route = route(l.shown.Result().Route); l.request.route != "" && l.recording {
-		l.span.SetAttributes(semconv.HTTPRoute(l.request.route))
+	if l.sight.request.route = route(l.sight.shown.Result().Route); l.sight.request.route != "" && l.recording {
+		l.span.SetAttributes(semconv.HTTPRoute(l.sight.request.route))
 		l.span.SetName(l.spanName())
 	}
 }
@@ -286,12 +298,12 @@ func (l *live) findRoute() {
 // status is that of the answer, zero if there is none.
 func (l *live) status(e *ending) int {
 	switch {
-	case l.shown == nil, e.panicked:
+	case l.sight.shown == nil, e.panicked:
 		return 0
-	case l.shown.Status != nil:
-		return l.shown.Status(l.shown, e.err)
+	case l.sight.shown.Status != nil:
+		return l.sight.shown.Status(l.sight.shown, e.err)
 	case e.err == nil:
-		return statusOf(l.shown.Result().Out)
+		return statusOf(l.sight.shown.Result().Out)
 	}
 	return 0
 }
@@ -334,7 +346,7 @@ func (l *live) exception(value any, stack []byte) {
 // measure measures the call.
 func (l *live) measure(e *ending) {
 	now := time.Now()
-	seconds := now.Sub(l.begun).Seconds()
+	seconds := now.Sub(e.begun).Seconds()
 	s := l.series
 	s.inFlight.Add(-1)
 	if e.callType == "" {
@@ -342,22 +354,22 @@ func (l *live) measure(e *ending) {
 	} else {
 		s.duration.Record(l, seconds, s.sets.of(labels{call: s.key.name, errorType: e.callType}).record...)
 	}
-	if deadline, ok := l.caller.Deadline(); ok {
+	if deadline, ok := l.Context.Deadline(); ok {
 		s.remaining.Record(l, max(deadline.Sub(now), 0).Seconds(), s.success...)
 	}
-	if l.request != nil {
+	if l.sight.request != nil {
 		l.measureRequest(e, seconds)
 	}
-	if l.invocation != nil {
+	if l.sight.invocation != nil {
 		l.measureInvocation(e, seconds)
 	}
 }
 
 func (l *live) measureRequest(e *ending, seconds float64) {
-	r := l.request
+	r := l.sight.request
 	known := labels{method: r.knownMethod(), scheme: r.scheme, status: e.status, errorType: e.errorType}
 	name := nameServer
-	if l.client {
+	if l.sight.client {
 		name = nameClient
 		known.host, known.port = r.target()
 	} else {
@@ -368,9 +380,9 @@ func (l *live) measureRequest(e *ending, seconds float64) {
 
 func (l *live) measureInvocation(e *ending, seconds float64) {
 	s := l.series
-	o := s.sets.of(labels{trigger: l.invocation.trigger})
+	o := s.sets.of(labels{trigger: l.sight.invocation.trigger})
 	s.histograms[nameInvoke].Record(l, seconds, o.record...)
-	if l.invocation.cold {
+	if l.sight.invocation.cold {
 		s.count(l, nameColdStarts, o.add)
 	}
 	if e.callType != "" && e.status == 0 {

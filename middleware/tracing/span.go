@@ -60,7 +60,7 @@ func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 			return series.inside(ctx, s.Propagator, call)
 		}
 	}
-	return newLive(ctx, series, s.Propagator, shown).start().do(call)
+	return newLive(ctx, series, s.Propagator).look(shown).start().do(call)
 }
 
 // inside makes the call in a span that is neither a server's nor a client's. If nobody records it, and nobody
@@ -72,7 +72,7 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	}
 	inner, span := s.tracer.Start(ctx, s.spanName()) //nolint:spancheck // live ends it
 	if measured || span.IsRecording() {
-		return newLive(ctx, s, p, nil).started(inner, span).do(call) //nolint:spancheck // as above
+		return newLive(ctx, s, p).started(inner, span).do(call) //nolint:spancheck // as above
 	}
 	err := call(inner)
 	span.End()
