@@ -16,6 +16,10 @@ type Policy interface {
 }
 
 // PolicyFunc is a function that is a [Policy].
+//
+// If it refuses a call, give its error a method Refused() bool that returns true. Policies around it then know that
+// nobody was asked: a breaker does not count the error, a retry does not repeat what was refused, and [Wrap], which has
+// to assume the call to be yet to begin otherwise, allocates nothing.
 type PolicyFunc func(ctx context.Context, call func(context.Context) error) error
 
 // Do calls f.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +46,157 @@ func TestRegression_LateCallRunsForNobody(t *testing.T) {
 		t.Errorf("the late call got %v; served %v", err, served)
 	}
 }
+
+// The second call of a hedge that began when the first had returned, and the next caller was being served, ran with that
+// caller's input.
+func TestRegression_LateSecondCallRunsForNobody(t *testing.T) {
+	for _, later := range []int{1, 2, 3} {
+		start, ended := make(chan struct{}), make(chan error)
+		first := true
+		hedge := middleware.PolicyFunc(func(ctx context.Context, call do) error {
+			if first {
+				first = false
+				go func() { <-start; ended <- call(ctx) }()
+			}
+			return call(ctx)
+		})
+		var served []string
+		var during error
+		h := middleware.Wrap(func(_ context.Context, in string) (string, error) {
+			served = append(served, in)
+			if in == "alice" && during == nil {
+				during = errors.New("is under way")
+				close(start)
+				during = <-ended
+			}
+			return in, nil
+		}, hedge)
+		want := []string{"mallory"}
+		for range later - 1 {
+			want = append(want, "bob")
+		}
+		want = append(want, "alice")
+		for _, in := range want {
+			if out, err := h(t.Context(), in); out != in || err != nil {
+				t.Errorf("%s got %q, %v", in, out, err)
+			}
+		}
+		if during == nil || fmt.Sprint(served) != fmt.Sprint(want) {
+			t.Errorf("the late call got %v; served %q, want %q", during, served, want)
+		}
+	}
+}
+
+// A call that was late for its frame, lying idle, ran without an input.
+func TestRegression_CallOfAnIdleFrameRunsForNobody(t *testing.T) {
+	var late func() error
+	calls := 0
+	hold := middleware.PolicyFunc(func(ctx context.Context, call do) error {
+		late = func() error { return call(ctx) }
+		return call(ctx)
+	})
+	for name, h := range map[string]func(string) (string, error){
+		"Wrap": func() func(string) (string, error) {
+			h := middleware.Wrap(func(_ context.Context, in string) (string, error) { calls++; return in, nil }, hold)
+			return func(in string) (string, error) { return h(t.Context(), in) }
+		}(),
+		"Call": func(in string) (string, error) {
+			return middleware.Call(t.Context(), func(context.Context) (string, error) { calls++; return in, nil }, hold)
+		},
+	} {
+		calls = 0
+		if out, err := h("in"); out != "in" || err != nil || calls != 1 {
+			t.Fatalf("%s: got %q, %v after %d calls", name, out, err, calls)
+		}
+		if err := late(); err == nil || calls != 1 {
+			t.Errorf("%s: the late call: %v, after %d calls", name, err, calls)
+		}
+	}
+}
+
+// A policy that returned nil though it had made no call gave its caller an empty result and no error.
+func TestRegression_NoCallIsNoSuccess(t *testing.T) {
+	begin := make(chan struct{})
+	defer close(begin)
+	for name, p := range map[string]middleware.PolicyFunc{
+		"never calls":     func(context.Context, do) error { return nil },
+		"is yet to begin": func(ctx context.Context, call do) error { go func() { <-begin; _ = call(ctx) }(); return nil },
+	} {
+		handler := func(context.Context, int) (int, error) { return 7, nil }
+		if out, err := middleware.Wrap(handler, p)(t.Context(), 1); err == nil {
+			t.Errorf("Wrap, a policy that %s: %d and no error", name, out)
+		}
+		if out, err := middleware.Call(t.Context(), func(ctx context.Context) (int, error) { return handler(ctx, 1) }, p); err == nil {
+			t.Errorf("Call, a policy that %s: %d and no error", name, out)
+		}
+	}
+}
+
+// A policy that handed on a context of its own made Wrap look for a hold that was not there.
+func TestRegression_ForeignContextOfAStream(t *testing.T) {
+	foreign := middleware.PolicyFunc(func(_ context.Context, call do) error { return call(context.Background()) })
+	stream := &closing{}
+	for _, want := range []any{1, stream} {
+		out, err := middleware.Wrap(func(context.Context, int) (any, error) { return want, nil }, repeatOnce, foreign)(t.Context(), 1)
+		if out != want || err != nil {
+			t.Errorf("got %v, %v; want %v", out, err, want)
+		}
+	}
+	if !stream.closed { // by the second attempt
+		t.Error("the first attempt's stream was left open")
+	}
+}
+
+// A stream that a policy made an error of came out beside the error, where nobody looks for something to close.
+func TestRegression_StreamOfAnErrorIsClosed(t *testing.T) {
+	boom := errors.New("boom")
+	for name, p := range map[string]middleware.Policy{
+		"an error after a success": middleware.PolicyFunc(func(ctx context.Context, call do) error { _ = call(ctx); return boom }),
+		"a panic after a success":  middleware.Join(repeatOnce, middleware.Recover{}),
+	} {
+		var s *closing
+		h := middleware.Wrap(func(ctx context.Context, _ int) (io.Reader, error) {
+			if s != nil {
+				panic(boom)
+			}
+			s = &closing{pipe: pipe{ctx: ctx}}
+			return s, nil
+		}, p, middleware.Timeout(time.Minute))
+		if out, err := h(t.Context(), 1); out != nil || err == nil {
+			t.Errorf("%s: got %v, %v", name, out, err)
+		}
+		if !s.closed || s.ctx.Err() == nil {
+			t.Errorf("%s: the stream was left: closed %v, context %v", name, s.closed, s.ctx.Err())
+		}
+	}
+	own := &closing{}
+	h := middleware.Wrap(func(context.Context, int) (io.Reader, error) { return own, boom }, quiet)
+	if out, err := h(t.Context(), 1); out != io.Reader(own) || err != boom || own.closed { //nolint:errorlint // the same value
+		t.Errorf("what the handler itself returned beside an error: %v, %v", out, err)
+	}
+}
+
+// Around Abandon, a Recover has the stack of the goroutine that waited.
+func TestStackOfAPanicBehindAbandon(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var seen error
+	watch := middleware.Observe(func(_ context.Context, e middleware.Event) {
+		if e.Policy == "abandon" {
+			seen = e.Err
+		}
+	})
+	_, err := middleware.Abandon(middleware.Wrap(panicsHere, middleware.Recover{}), time.Second)(ctx, 1)
+	_, _ = middleware.Wrap(middleware.Abandon(panicsHere, time.Second), watch, middleware.Recover{})(ctx, 1)
+	for name, err := range map[string]error{"Recover inside": err, "the event": seen} {
+		var p *middleware.PanicError
+		if !errors.As(err, &p) || !strings.Contains(string(p.Stack), "panicsHere") {
+			t.Errorf("%s does not know where it panicked: %#v", name, err)
+		}
+	}
+}
+
+func panicsHere(context.Context, int) (int, error) { panic("boom") }
 
 // A result that was not awaited is not an empty success.
 func TestRegression_LostResultIsAnError(t *testing.T) {

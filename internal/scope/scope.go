@@ -1,6 +1,5 @@
 // Package scope is what is told through the context: by a policy to the ones inside it, that a retry is already under
-// way; by an adapter to the policies around its call, what that call is,
-// and that its result outlives it.
+// way; by an adapter to the policies around its call, what that call is, and that its result outlives it.
 package scope
 
 import (
@@ -68,15 +67,19 @@ func Held(ctx context.Context) *Hold {
 	return h
 }
 
-// Open says that the call left a result which is still to be read.
+// Open says that the call left a result which is still to be read. The methods of a nil hold, that of a call whose
+// context is not a child of the adapter's, do nothing.
 func (h *Hold) Open() {
+	if h == nil {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open = true
 }
 
-// Keep takes over release if the call that just returned left an open result. Otherwise, and on a nil hold, it returns
-// false and the caller releases.
+// Keep takes over release if the call that just returned left an open result. Otherwise it returns false and the caller
+// releases.
 func (h *Hold) Keep(release func()) bool {
 	if h == nil {
 		return false
@@ -92,6 +95,9 @@ func (h *Hold) Keep(release func()) bool {
 
 // Seal says that the policies are done. Whoever comes later, while the result is read, keeps nothing for it.
 func (h *Hold) Seal() {
+	if h == nil {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sealed = true
@@ -99,6 +105,9 @@ func (h *Hold) Seal() {
 
 // End says that the result was read or thrown away, and releases what was kept for it. Ending twice is ending once.
 func (h *Hold) End() {
+	if h == nil {
+		return
+	}
 	h.mu.Lock()
 	releases := h.releases
 	h.open, h.releases = false, nil
