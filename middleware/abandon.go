@@ -21,8 +21,10 @@ import (
 //
 // The answer is a [*TimeoutError] without an Err if the time was over, and ctx's own error if it was cancelled. With
 // less than reserve left h is not called, and the answer is a [*ReserveError]. If ctx has no deadline, h is simply
-// called. A panic or [runtime.Goexit] of h in time surfaces in the caller's goroutine. Abandon panics if reserve is not
-// positive.
+// called. A panic or [runtime.Goexit] of h in time surfaces in the caller's goroutine, and the stack of h's own is lost to
+// a [Recover] around it. One inside has it: Abandon(Wrap(h, Recover{}), reserve).
+//
+// Abandon panics if reserve is not positive.
 func Abandon[In, Out any](h Handler[In, Out], reserve time.Duration) Handler[In, Out] {
 	if h == nil || reserve <= 0 {
 		panic(fmt.Sprintf("middleware: Abandon(h, %v): want a handler and a positive reserve", reserve))
@@ -39,15 +41,8 @@ func Abandon[In, Out any](h Handler[In, Out], reserve time.Duration) Handler[In,
 		inner, cancel := context.WithDeadline(ctx, own.Add(-reserve))
 		ended, gone := make(chan ending[Out]), make(chan struct{})
 		go run(inner, h, in, ended, gone)
-		select {
-		case e := <-ended:
+		if e, ok := await(ended, inner.Done()); ok {
 			return e.surface(ctx, cancel)
-		case <-inner.Done():
-		}
-		select {
-		case e := <-ended:
-			return e.surface(ctx, cancel)
-		default:
 		}
 		cancel()
 		close(gone)
@@ -82,6 +77,21 @@ func run[In, Out any](ctx context.Context, h Handler[In, Out], in In, ended chan
 	}()
 	e.out, e.err = h(ctx, in)
 	e.goexit = false
+}
+
+// await waits for one of two, and takes the ending if both are there.
+func await[Out any](ended <-chan ending[Out], done <-chan struct{}) (e ending[Out], ok bool) {
+	select {
+	case e = <-ended:
+		return e, true
+	case <-done:
+	}
+	select {
+	case e = <-ended:
+		return e, true
+	default:
+		return e, false
+	}
 }
 
 // surface lets the ending happen in the caller's goroutine.

@@ -30,7 +30,7 @@ func (Recover) Do(ctx context.Context, call func(context.Context) error) (err er
 // end of a context, the call has panicked.
 type PanicError struct {
 	Value any    // what was passed to panic
-	Stack []byte // the stack of the goroutine that panicked, as [debug.Stack] formats it
+	Stack []byte // of the goroutine in which it was recovered, as [debug.Stack] formats it
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
