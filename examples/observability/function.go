@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.opentelemetry.io/otel"
@@ -20,14 +17,18 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/examples/internal/surge"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/awslambda"
 	"github.com/seawall-go/seawall/middleware/nethttp"
 	"github.com/seawall-go/seawall/middleware/tracing"
+	"github.com/seawall-go/seawall/ratelimit"
 	"github.com/seawall-go/seawall/retry"
 )
 
-// function is the Lambda function. Its times are short because the outage is: think of minutes for seconds.
+const patience = 200 * time.Millisecond // of an attempt to pay
+
+// function is the guarded one of examples/quickstart with telemetry in place of the log.
 func function() {
 	flusher, err := telemetry("checkout", lambdacontext.LogStreamName)
 	if err != nil {
@@ -35,12 +36,13 @@ func function() {
 		return
 	}
 	client := &http.Client{Transport: nethttp.Transport(nil,
-		retry.Policy{Name: "pay", Base: 40 * time.Millisecond, Cap: 100 * time.Millisecond},
-		breaker.New(breaker.Config{Name: "payments", OpenFor: 300 * time.Millisecond, MaxOpenFor: -1}),
+		retry.Policy{Name: "pay", Cap: 100 * time.Millisecond},
+		breaker.New(breaker.Config{Name: "payments", OpenFor: 250 * time.Millisecond, MaxOpenFor: -1}),
+		ratelimit.New(ratelimit.PerSecond(25, 10)),
 		tracing.Span{}, // of each attempt
-		middleware.Timeout(150*time.Millisecond),
+		middleware.Timeout(patience),
 	)}
-	handler := awslambda.Proxy(shop{client}.checkout,
+	handler := awslambda.Proxy(surge.Shop{Client: client}.Checkout,
 		flusher,        // the outermost: it sends what the ones below have noticed
 		tracing.Span{}, // of the invocation
 		middleware.Recover{},
@@ -66,21 +68,4 @@ func telemetry(service, instance string) (*tracing.Flusher, error) {
 	otel.SetTracerProvider(tracers)
 	otel.SetMeterProvider(meters)
 	return tracing.NewFlusher(200*time.Millisecond, tracers, meters), nil
-}
-
-// A shop takes orders. Nothing in it knows of Seawall, nor of telemetry.
-type shop struct{ client *http.Client }
-
-func (s shop) checkout(ctx context.Context, order events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, os.Getenv("PAYMENTS"), strings.NewReader(order.Body))
-	if err != nil {
-		return events.APIGatewayV2HTTPResponse{}, err
-	}
-	r.Header.Set("Idempotency-Key", order.Body) // however often it is sent, it is one charge
-	response, err := s.client.Do(r)
-	if err != nil {
-		return events.APIGatewayV2HTTPResponse{}, err
-	}
-	defer response.Body.Close()
-	return events.APIGatewayV2HTTPResponse{StatusCode: response.StatusCode}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	traces "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
 
+	"github.com/seawall-go/seawall/examples/internal/surge"
 	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
 )
 
@@ -24,32 +26,24 @@ func TestMain(m *testing.M) {
 func TestRun(t *testing.T) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { t.Error(err) }))
 	var seen *receiver
-	closed := func() (n int) {
-		for _, ts := range seen.turns() {
-			for _, turn := range ts {
-				if turn.to == "closed" {
-					n++
-				}
-			}
-		}
-		return n
-	}
+	var out bytes.Buffer
 	for range 3 { // a machine under load may miss the moment, and chance may have it that no second attempt goes well
 		var err error
-		if seen, err = run(t.Context()); err != nil {
+		if seen, err = run(t.Context(), surge.Short); err != nil {
 			t.Fatal(err)
 		}
-		if seen.retried() != nil && closed() > 0 {
+		out.Reset()
+		introduce(&out, surge.Short)
+		seen.trace(&out)
+		seen.breakers(&out)
+		seen.metrics(&out)
+		if seen.retried() != nil && strings.Contains(out.String(), "half-open → closed") {
 			break
 		}
 	}
-	var out bytes.Buffer
-	seen.trace(&out)
-	seen.breakers(&out)
-	seen.metrics(&out)
 	t.Log("\n" + out.String())
 
-	for _, want := range []string{"gateway: POST /checkout", "└─ checkout: POST /checkout", "retry of pay: attempt 1 failed", "checkout: POST, resend 1", "payments: POST /charges", "closed    → open", "half-open → closed", "faas.coldstarts"} {
+	for _, want := range []string{"gateway: POST /checkout", "└─ checkout: POST /checkout", "retry of pay: attempt 1 failed", "checkout: POST, resend 1", "payments: POST /charges", "closed → open", "open → half-open → closed", "more with less to tell", "faas.coldstarts"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("there is no %q", want)
 		}
@@ -129,18 +123,32 @@ func TestShow(t *testing.T) {
 		return &traces.Span_Event{TimeUnixNano: at(ms), Name: name, Attributes: kv}
 	}
 	breaker := []*common.KeyValue{text("seawall.policy", "breaker"), text("seawall.policy.name", "payments")}
+	turn := func(from, to string) []*common.KeyValue {
+		return slices.Concat(breaker, []*common.KeyValue{text("seawall.breaker.from", from), text("seawall.breaker.to", to)})
+	}
 	status := func(code string) []*common.KeyValue {
 		return []*common.KeyValue{text("http.response.status_code", code)}
 	}
 	add("1", "", "gateway", "POST /checkout", 0, 100, false, status("201"))
 	add("2", "1", "checkout", "POST /checkout", 10, 90, false, status("201"),
 		event(40, "seawall.retry", text("seawall.policy.name", "pay"), text("seawall.attempt", "1"), text("seawall.wait", "0.02"), text("exception.message", "no answer")),
-		event(40, "seawall.transition", append(breaker, text("seawall.breaker.from", "closed"), text("seawall.breaker.to", "open"), text("exception.message", "no answer"))...),
-		event(41, "seawall.refusal", breaker...))
+		event(40, "seawall.transition", append(turn("closed", "open"), text("exception.message", "no answer"))...),
+		event(41, "seawall.refusal", breaker...),
+		event(70, "seawall.transition", turn("open", "half-open")...),
+		event(80, "seawall.transition", turn("half-open", "closed")...))
 	add("3", "2", "checkout", "POST", 10, 40, true, []*common.KeyValue{text("error.type", "timeout")})
 	add("5", "2", "checkout", "POST", 60, 90, false, append(status("201"), text("http.request.resend_count", "1")))
 	add("4", "3", "payments", "POST /charges", 20, 40, false, nil)
 	add("6", "5", "payments", "POST /charges", 70, 80, false, status("201"))
+
+	for process, ms := range map[string]int{"2": 42, "3": 43, "4": 44, "5": 45} {
+		s := &traces.Span{TraceId: []byte(process), ParentSpanId: []byte("gone"), Events: []*traces.Span_Event{
+			event(ms, "seawall.transition", turn("closed", "open")...),
+			event(ms+1, "seawall.refusal", breaker...),
+			event(ms+2, "seawall.transition", turn("open", "half-open")...),
+		}}
+		r.spans = append(r.spans, &span{s, "checkout", process})
+	}
 
 	var out bytes.Buffer
 	r.trace(&out)
@@ -156,15 +164,28 @@ gateway: POST /checkout                                  100.0  █████�
    │  · retry of pay: attempt 1 failed, wait 0.02 s, for: no answer
    │  · transition of payments: closed → open, for: no answer
    │  · refusal of payments
+   │  · transition of payments: open → half-open
+   │  · transition of payments: half-open → closed
    ├─ checkout: POST                                      30.0    ██████                 timeout error
    │  └─ payments: POST /charges                          20.0      ████
    └─ checkout: POST, resend 1                            30.0               ██████      201
       └─ payments: POST /charges                          10.0                 ██        201
 
-THE BREAKER payments, in each process of the function
+THE BREAKER payments, of which each process of the function has its own
 
 process 1
-└─  0.04 s  closed    → open       no answer  [then 1 refused]
+├─  0.04 s  closed → open              no answer  [then 1 refused]
+└─  0.07 s  open → half-open → closed
+
+process 2
+├─  0.04 s  closed → open              [then 1 refused]
+└─  0.04 s  open → half-open
+
+process 3
+├─  0.04 s  closed → open              [then 1 refused]
+└─  0.04 s  open → half-open
+
+and 2 more with less to tell: they opened 2 times, refused 2 calls, let 2 try and closed after 0 of them
 
 THE COUNTERS, of all processes together
 

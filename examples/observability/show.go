@@ -144,26 +144,62 @@ func (r *receiver) turns() map[string][]turn {
 	return turns
 }
 
+const shown = 3 // processes with all their turns
+
 // breakers shows what those of all processes did.
 func (r *receiver) breakers(out io.Writer) {
-	fmt.Fprintln(out, "\nTHE BREAKER payments, in each process of the function")
 	turns := r.turns()
-	for _, instance := range slices.Sorted(maps.Keys(turns)) {
+	byTurns := slices.SortedFunc(maps.Keys(turns), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(turns[b]), len(turns[a])), cmp.Compare(turns[a][0].at, turns[b][0].at))
+	})
+	fmt.Fprintln(out, "\nTHE BREAKER payments, of which each process of the function has its own")
+	for _, instance := range byTurns[:min(shown, len(byTurns))] {
 		fmt.Fprintf(out, "\nprocess %s\n", instance)
-		for i, t := range turns[instance] {
-			branch := "├─"
-			if i == len(turns[instance])-1 {
-				branch = "└─"
+		story(out, turns[instance])
+	}
+	if len(byTurns) <= shown {
+		return
+	}
+	opened, tried, closed, refused := 0, 0, 0, 0
+	for _, instance := range byTurns[shown:] {
+		for _, t := range turns[instance] {
+			refused += t.refused
+			switch {
+			case t.from == "closed":
+				opened++
+			case t.to == "half-open":
+				tried++
+			case t.to == "closed":
+				closed++
 			}
-			line := fmt.Sprintf("%s %5.2f s  %-9s → %-9s", branch, t.at.Seconds(), t.from, t.to)
-			if t.why != "" {
-				line += "  " + short(t.why)
-			}
-			if t.refused > 0 {
-				line += fmt.Sprintf("  [then %d refused]", t.refused)
-			}
-			fmt.Fprintln(out, strings.TrimRight(line, " "))
 		}
+	}
+	fmt.Fprintf(out, "\nand %d more with less to tell: they opened %d times, refused %d calls, let %d try and closed after %d of them\n",
+		len(byTurns)-shown, opened, refused, tried, closed)
+}
+
+// story shows a breaker's turns, on one line that to half-open and what came of it.
+func story(out io.Writer, turns []turn) {
+	for len(turns) > 0 {
+		t, states := turns[0], turns[0].from+" → "+turns[0].to
+		turns = turns[1:]
+		if t.to == "half-open" && len(turns) > 0 {
+			states += " → " + turns[0].to
+			t.why, t.refused = turns[0].why, t.refused+turns[0].refused
+			turns = turns[1:]
+		}
+		branch := "├─"
+		if len(turns) == 0 {
+			branch = "└─"
+		}
+		line := fmt.Sprintf("%s %5.2f s  %-25s", branch, t.at.Seconds(), states)
+		if t.why != "" {
+			line += "  " + short(t.why)
+		}
+		if t.refused > 0 {
+			line += fmt.Sprintf("  [then %d refused]", t.refused)
+		}
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 }
 

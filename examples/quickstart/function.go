@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/examples/internal/surge"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/awslambda"
 	"github.com/seawall-go/seawall/middleware/nethttp"
@@ -21,7 +22,7 @@ import (
 // bare is the function as it is often written. The only timeout is Lambda's.
 func bare() {
 	client := &http.Client{}
-	lambda.Start(shop{client}.checkout)
+	lambda.Start(surge.Shop{Client: client}.Checkout)
 }
 
 // guarded is the same function with Seawall. Its times are short because the outage is: think of minutes for seconds.
@@ -33,7 +34,7 @@ func guarded() {
 		ratelimit.New(ratelimit.PerSecond(25, 10)),
 		middleware.Timeout(200*time.Millisecond),
 	)}
-	lambda.Start(awslambda.Proxy(shop{client}.checkout, // refusals become answers: 429, 503, 504
+	lambda.Start(awslambda.Proxy(surge.Shop{Client: client}.Checkout, // refusals become answers: 429, 503, 504
 		middleware.Observe(note),
 		middleware.Recover{},
 		middleware.Reserve(500*time.Millisecond), // an answer before Lambda ends the function

@@ -5,16 +5,16 @@
 //
 // Both functions get the same orders at the same moments, in processes that lambdatest runs as Lambda runs them, and
 // call a payment service of their own. What is printed is what was counted and timed during the run. Function.go is all
-// the difference between the two.
+// the difference between the two; the shop, the outage and the orders are in examples/internal/surge.
 package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 
+	"github.com/seawall-go/seawall/examples/internal/surge"
 	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
 )
 
@@ -22,22 +22,7 @@ func main() {
 	lambdatest.Serve("checkout-bare", bare)
 	lambdatest.Serve("checkout", guarded)
 
-	quick := flag.Bool("quick", false, "make it shorter, with fewer orders")
-	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run ./examples/quickstart [-quick]")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "quickstart: there are no arguments, but got %q\n", flag.Arg(0))
-		flag.Usage()
-		os.Exit(2)
-	}
-	s := full
-	if *quick {
-		s = short
-	}
-
+	s := surge.FromFlags("quickstart")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 	introduce(os.Stdout, s)

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/seawall-go/seawall/examples/internal/surge"
 	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
 )
 
@@ -30,8 +31,8 @@ func TestMain(m *testing.M) {
 
 func TestTrial(t *testing.T) {
 	var out bytes.Buffer
-	introduce(&out, short)
-	trial := begin(short)
+	introduce(&out, surge.Short)
+	trial := begin(surge.Short)
 	if err := trial.run(t.Context(), &out); err != nil {
 		t.Error(err)
 	}
@@ -40,7 +41,7 @@ func TestTrial(t *testing.T) {
 		if len(trial.with.journal.transitions("half-open", "closed")) > 0 {
 			break
 		}
-		trial.with.invoke(t.Context(), order{ID: "late", Pay: "card"})
+		trial.with.invoke(t.Context(), surge.Order{ID: "late", Pay: "card"})
 	}
 	trial.end()
 	trial.table(&out)
@@ -58,7 +59,7 @@ func TestTrial(t *testing.T) {
 		for _, n := range o.fates {
 			total += n
 		}
-		if want := len(short.orders()); len(seen) != want || o.orders != want || total != want {
+		if want := len(surge.Short.Orders()); len(seen) != want || o.orders != want || total != want {
 			t.Errorf("%d different orders in %d records with %d fates, want %d of each", len(seen), o.orders, total, want)
 		}
 		if o.cards.orders+o.invoices.orders != o.orders || o.cards.served+o.invoices.served != o.fates[served] {

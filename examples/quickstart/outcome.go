@@ -28,11 +28,11 @@ type share struct{ served, orders int }
 func (v *variant) outcome() outcome {
 	o := outcome{
 		orders:       len(v.records),
-		environments: v.started,
-		killed:       v.killed,
-		byPhase:      v.payments.calls,
-		repeats:      v.payments.repeats,
-		charged:      len(v.payments.charges),
+		environments: v.gateway.Environments().Started,
+		killed:       v.gateway.Environments().Killed,
+		byPhase:      v.payments.Calls,
+		repeats:      v.payments.Repeats,
+		charged:      len(v.payments.Charges),
 	}
 	told := map[string]bool{}
 	var times []time.Duration
@@ -44,7 +44,7 @@ func (v *variant) outcome() outcome {
 			s = &o.invoices
 		}
 		s.orders++
-		after := r.sent + r.took - v.scenario.recovery()
+		after := r.sent + r.took - v.scenario.Recovery()
 		if r.fate != served {
 			o.last = max(o.last, after)
 			continue
@@ -66,7 +66,7 @@ func (v *variant) outcome() outcome {
 	for _, n := range o.byPhase {
 		o.calls += n
 	}
-	for id, n := range v.payments.charges {
+	for id, n := range v.payments.Charges {
 		if n > 1 {
 			o.twice++
 		}

@@ -3,26 +3,31 @@ package main
 import (
 	"testing"
 	"time"
+
+	"github.com/seawall-go/seawall/examples/internal/surge"
 )
 
 func TestOutcome(t *testing.T) {
+	const ms = time.Millisecond
+	order := func(id, pay string) surge.Order { return surge.Order{ID: id, Cents: 100, Pay: pay} }
 	v := &variant{
-		scenario: scenario{phases: []phase{
-			{lasts: time.Second},
-			{lasts: time.Second, fails: 1},
-			{lasts: time.Second},
+		scenario: surge.Scenario{Phases: []surge.Phase{
+			{Lasts: time.Second},
+			{Lasts: time.Second, Fails: 1},
+			{Lasts: time.Second},
 		}},
-		payments: &payments{
-			calls:   []int{1, 2, 3},
-			repeats: 2,
-			charges: map[string]int{"1": 1, "2": 2, "4": 1},
+		payments: &surge.Payments{
+			Calls:   []int{1, 2, 3},
+			Repeats: 2,
+			Charges: map[string]int{"1": 1, "2": 2, "4": 1},
 		},
+		gateway: &surge.Gateway{},
 		records: []record{
-			{order{"1", 100, "card"}, served, 0, 20 * ms},
-			{order{"2", 100, "card"}, gaveUp, 1000 * ms, 1500 * ms},
-			{order{"3", 100, "invoice"}, served, 2100 * ms, 1 * ms},
-			{order{"4", 100, "card"}, served, 2200 * ms, 40 * ms},
-			{order{"5", 100, "card"}, refused, 2300 * ms, 2 * ms},
+			{order("1", "card"), served, 0, 20 * ms},
+			{order("2", "card"), gaveUp, 1000 * ms, 1500 * ms},
+			{order("3", "invoice"), served, 2100 * ms, 1 * ms},
+			{order("4", "card"), served, 2200 * ms, 40 * ms},
+			{order("5", "card"), refused, 2300 * ms, 2 * ms},
 		},
 	}
 	o := v.outcome()

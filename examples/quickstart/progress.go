@@ -4,17 +4,19 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/seawall-go/seawall/examples/internal/surge"
 )
 
 // introduce says what there is to see.
-func introduce(out io.Writer, s scenario) {
+func introduce(out io.Writer, s surge.Scenario) {
 	fmt.Fprintf(out, `A checkout function as it is often written, and the same with Seawall, side by side. Both get the
 same %d orders: %d a second, and %d in a surge from %s to %s. Every fourth is by invoice and
 needs no payment. Each runs in up to %d environments, processes that speak Lambda's Runtime API.
 The payment service stalls, fails, limps (fails one call in four), and is well again. An order is
 lost if it fails, finds all environments busy, or takes longer than the %s that customers wait.
 
-`, len(s.orders()), s.rate, s.surge, readable(s.from), readable(s.to), s.environments, readable(s.patience))
+`, len(s.Orders()), s.Rate, s.Surge, readable(s.From), readable(s.To), s.Environments, readable(s.Patience))
 }
 
 // A progress shows, line by line, what customers got since the line before.
@@ -35,7 +37,7 @@ func (p *progress) header() {
 
 func (p *progress) line() {
 	s, now := p.trial.scenario, time.Since(p.trial.start)
-	fmt.Fprintf(p.out, "%5.1f s | %-8s |%s |%s\n", now.Seconds(), s.phases[s.phase(now-progressEvery/2)].name,
+	fmt.Fprintf(p.out, "%5.1f s | %-8s |%s |%s\n", now.Seconds(), s.Phases[s.Phase(now-progressEvery/2)].Name,
 		cells(p.trial.without, &p.without), cells(p.trial.with, &p.with))
 }
 

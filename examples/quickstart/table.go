@@ -31,7 +31,7 @@ func (t *trial) table(out io.Writer) {
 	count("  refused, and told when to come back (429, 503)", func(o outcome) int { return o.fates[refused] })
 	count("  failed with another error", func(o outcome) int { return o.fates[failed] })
 	count("  turned away by Lambda, all environments being busy", func(o outcome) int { return o.fates[turnedAway] })
-	count("  given up by the customer after "+readable(s.patience), func(o outcome) int { return o.fates[gaveUp] })
+	count("  given up by the customer after "+readable(s.Patience), func(o outcome) int { return o.fates[gaveUp] })
 	fmt.Fprintln(out)
 	span("time to serve a card order, median", func(o outcome) time.Duration { return o.median })
 	span("  99th percentile", func(o outcome) time.Duration { return o.p99 })
@@ -40,12 +40,12 @@ func (t *trial) table(out io.Writer) {
 	span("  to the last order not served", func(o outcome) time.Duration { return o.last })
 	fmt.Fprintln(out)
 	count("environments started", func(o outcome) int { return o.environments })
-	count("  killed by Lambda after "+readable(s.timeout), func(o outcome) int { return o.killed })
+	count("  killed by Lambda after "+readable(s.Timeout), func(o outcome) int { return o.killed })
 	fmt.Fprintln(out)
 	count("calls to the payment service", func(o outcome) int { return o.calls })
-	for i, p := range s.phases {
-		if p.outage() {
-			count("  while it "+p.name, func(o outcome) int { return o.byPhase[i] })
+	for i, p := range s.Phases {
+		if p.Outage() {
+			count("  while it "+p.Name, func(o outcome) int { return o.byPhase[i] })
 		}
 	}
 	count("  repeats of an earlier call", func(o outcome) int { return o.repeats })

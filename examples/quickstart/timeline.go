@@ -12,15 +12,15 @@ const slots = 60 // of the timeline
 
 // timeline shows what happened when.
 func (t *trial) timeline(out io.Writer) {
-	width := t.scenario.length() / slots
+	width := t.scenario.Length() / slots
 	without, with, back := t.without.slots(served, width), t.with.slots(served, width), t.with.slots(refused, width)
 	most := slices.Max(slices.Concat(without, with))
 
 	var phases, seconds string
-	for i, p := range t.scenario.phases {
-		phases = mark(phases, t.scenario.begin(i)/width, p.name)
+	for i, p := range t.scenario.Phases {
+		phases = mark(phases, t.scenario.Begin(i)/width, p.Name)
 	}
-	for at := time.Duration(0); at < t.scenario.length(); at += time.Second {
+	for at := time.Duration(0); at < t.scenario.Length(); at += time.Second {
 		seconds = mark(seconds, at/width, fmt.Sprint(at.Seconds()))
 	}
 	line := func(label, text string) { fmt.Fprintf(out, "%-24s%s\n", label, text) }
@@ -30,7 +30,7 @@ func (t *trial) timeline(out io.Writer) {
 	line("served without Seawall", bars(without, most))
 	line("served with Seawall", bars(with, most))
 	line("refused with Seawall", bars(back, slices.Max(back)))
-	line("breakers open", bars(t.with.open(width), t.scenario.environments))
+	line("breakers open", bars(t.with.open(width), t.scenario.Environments))
 }
 
 // mark is line as far as a slot, and text from there on.

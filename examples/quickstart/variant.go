@@ -2,31 +2,29 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
-	"github.com/seawall-go/seawall/middleware/awslambda/lambdatest"
+	"github.com/seawall-go/seawall/examples/internal/surge"
 )
 
 // A variant is one of the two functions, with the gateway before it and the payment service behind it.
 type variant struct {
-	scenario scenario
+	scenario surge.Scenario
 	start    time.Time
-	payments *payments
-	function *lambdatest.Function
+	payments *surge.Payments
+	gateway  *surge.Gateway
 	journal  journal
 	wg       sync.WaitGroup
 
 	mu      sync.Mutex
 	records []record // of all orders that are through
-	busy    int      // environments
-	started int      // environments
-	killed  int      // environments, at the timeout
 }
 
 // A record is what became of an order.
 type record struct {
-	order order
+	order surge.Order
 	fate  fate
 	sent  time.Duration // since the start
 	took  time.Duration // until the answer, or until the customer gave up
@@ -44,26 +42,21 @@ const (
 	fates
 )
 
-func open(function string, s scenario, start time.Time) *variant {
-	v := &variant{scenario: s, start: start, payments: openPayments(s, start)}
-	v.function = lambdatest.New(function, lambdatest.Config{
-		Env:          []string{"PAYMENTS=" + v.payments.server.URL},
-		Environments: s.environments,
-		Timeout:      s.timeout,
-		Log:          &v.journal,
-	})
+func open(function string, s surge.Scenario, start time.Time) *variant {
+	v := &variant{scenario: s, start: start, payments: surge.OpenPayments(s, start)}
+	v.gateway = surge.OpenGateway(function, s, &v.journal, "PAYMENTS="+v.payments.URL())
 	return v
 }
 
 // close ends the function's processes and the payment service.
 func (v *variant) close() {
-	v.function.Close()
+	v.gateway.Close()
 	v.wg.Wait()
-	v.payments.close()
+	v.payments.Close()
 }
 
 // place sends an order, and records what its customer sees of it.
-func (v *variant) place(ctx context.Context, o order) {
+func (v *variant) place(ctx context.Context, o surge.Order) {
 	sent := time.Now()
 	answer := make(chan fate, 1)
 	v.wg.Go(func() { answer <- v.invoke(ctx, o) })
@@ -71,13 +64,30 @@ func (v *variant) place(ctx context.Context, o order) {
 		r := record{order: o, fate: gaveUp, sent: sent.Sub(v.start)}
 		select {
 		case r.fate = <-answer:
-		case <-time.After(v.scenario.patience):
+		case <-time.After(v.scenario.Patience):
 		}
 		r.took = time.Since(sent)
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.records = append(v.records, r)
 	})
+}
+
+// invoke is what comes of an order at the gateway.
+func (v *variant) invoke(ctx context.Context, o surge.Order) fate {
+	answer, err := v.gateway.Send(ctx, o.Request())
+	switch {
+	case errors.Is(err, surge.ErrBusy):
+		return turnedAway
+	case err != nil:
+		return failed
+	case answer.StatusCode < 300:
+		return served
+	case answer.Headers["Retry-After"] != "":
+		return refused
+	default:
+		return failed
+	}
 }
 
 // count is how many orders have met each fate so far, and how many environments are busy.
@@ -87,5 +97,5 @@ func (v *variant) count() (n [fates]int, busy int) {
 	for _, r := range v.records {
 		n[r.fate]++
 	}
-	return n, v.busy
+	return n, v.gateway.Environments().Busy
 }

@@ -1,4 +1,4 @@
-package main
+package surge
 
 import (
 	"bytes"
@@ -12,18 +12,19 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// A shop takes orders. Nothing in it knows of Seawall.
-type shop struct{ client *http.Client }
+// A Shop takes orders. Nothing in it knows of Seawall.
+type Shop struct{ Client *http.Client }
 
-// An order is what a customer sends. One by invoice needs no payment service.
-type order struct {
+// An Order is what a customer sends. One by invoice needs no payment service.
+type Order struct {
 	ID    string `json:"id"`
 	Cents int    `json:"cents"`
 	Pay   string `json:"pay"` // "card" or "invoice"
 }
 
-func (s shop) checkout(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	var o order
+// Checkout is the handler of the function. The payment service is where the variable PAYMENTS says.
+func (s Shop) Checkout(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	var o Order
 	if err := json.Unmarshal([]byte(r.Body), &o); err != nil {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusBadRequest}, nil
 	}
@@ -35,7 +36,7 @@ func (s shop) checkout(ctx context.Context, r events.APIGatewayV2HTTPRequest) (e
 	return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusCreated}, nil
 }
 
-func (s shop) charge(ctx context.Context, o order) error {
+func (s Shop) charge(ctx context.Context, o Order) error {
 	body, err := json.Marshal(o)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (s shop) charge(ctx context.Context, o order) error {
 		return err
 	}
 	r.Header.Set("Idempotency-Key", o.ID) // however often it is sent, it is one charge
-	response, err := s.client.Do(r)
+	response, err := s.Client.Do(r)
 	if err != nil {
 		return err
 	}
