@@ -42,7 +42,7 @@ func main() {
 // introduce says what there is to see.
 func introduce(out io.Writer, s surge.Scenario) {
 	fmt.Fprintf(out, `%d orders come in %v: %d a second, and %d in a surge from %v to %v. Every fourth is by invoice and
-needs no payment. The payment service, of which an attempt to pay expects an answer in %v, goes through this:
+needs no payment. The payment service, to which an attempt to pay gives %v, goes through this:
 
 `, len(s.Orders()), s.Length(), s.Rate, s.Surge, s.From, s.To, patience)
 	for i, p := range s.Phases {
