@@ -373,3 +373,17 @@ func TestTimeoutTellsCancellationFromItsOwnEnd(t *testing.T) {
 		}
 	})
 }
+
+// A TimeoutError around the error of a request that is not repeated had the adapter's wrapper in it.
+func TestRegression_TimeoutErrorHasTheCallsOwnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := middleware.Timeout(time.Second).Do(t.Context(), func(ctx context.Context) error {
+			<-ctx.Done()
+			return refusal.Last(ctx.Err())
+		})
+		var late *middleware.TimeoutError
+		if !errors.As(err, &late) || late.Err != context.DeadlineExceeded || !refusal.IsLast(err) { //nolint:errorlint // the same value
+			t.Errorf("got %#v", err)
+		}
+	})
+}

@@ -81,8 +81,12 @@ func until(ctx context.Context, deadline time.Time, limit time.Duration, call fu
 	}()
 	err := call(c)
 	if err != nil && timedOut(err) && errors.Is(c.Err(), context.DeadlineExceeded) {
-		err = &TimeoutError{Limit: limit, Err: err}
+		last := refusal.IsLast(err)
+		err = &TimeoutError{Limit: limit, Err: refusal.Bare(err)}
 		event.Emit(ctx, event.Event{Kind: event.Timeout, Policy: "timeout", Wait: limit, Err: err})
+		if last {
+			err = refusal.Last(err)
+		}
 	}
 	if h := scope.Held(ctx); h != nil {
 		over = !h.Keep(c.end)

@@ -89,62 +89,10 @@ func (p *Policy) ofRefusal(err error) Class {
 
 // classOfAnswer is the class of what a server answered, if err tells.
 func classOfAnswer(err error) Class {
-	if e, ok := errors.AsType[interface {
-		error
-		Throttled() bool
-	}](err); ok && e.Throttled() {
+	switch refusal.FaultOf(err) {
+	case refusal.Load:
 		return Throttle
-	}
-	if e, ok := errors.AsType[interface {
-		error
-		ErrorCode() string
-	}](err); ok {
-		if class := classOfCode(e.ErrorCode()); class != Unknown {
-			return class
-		}
-	}
-	if e, ok := errors.AsType[interface {
-		error
-		HTTPStatusCode() int
-	}](err); ok {
-		return classOfStatus(e.HTTPStatusCode())
-	}
-	return Transient
-}
-
-// classOfCode knows the codes that aws-sdk-go-v2 has in aws/retry, DefaultThrottleErrorCodes and
-// DefaultRetryableErrorCodes.
-func classOfCode(code string) Class {
-	switch code {
-	case "BandwidthLimitExceeded",
-		"EC2ThrottledException",
-		"LimitExceededException",
-		"PriorRequestNotComplete",
-		"ProvisionedThroughputExceededException",
-		"RequestLimitExceeded",
-		"RequestThrottled",
-		"RequestThrottledException",
-		"SlowDown",
-		"ThrottledException",
-		"Throttling",
-		"ThrottlingException",
-		"TooManyRequestsException",
-		"TransactionInProgressException":
-		return Throttle
-	case "RequestTimeout",
-		"RequestTimeoutException":
-		return Transient
-	}
-	return Unknown
-}
-
-func classOfStatus(status int) Class {
-	switch {
-	case status == 429: // too many requests
-		return Throttle
-	case status == 408, status == 425: // request timeout, too early
-		return Transient
-	case 400 <= status && status < 500:
+	case refusal.Request:
 		return Stop
 	}
 	return Transient

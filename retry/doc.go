@@ -30,5 +30,6 @@
 // # One layer
 //
 // Three attempts of three attempts are nine calls. So a policy inside the call of another one makes a single attempt
-// and leaves the repeating, [Permanent] and [After] included, to the outer one; see Policy.Nested.
+// and leaves the repeating, [Permanent] and [After] included, to the outer one; see Policy.Nested. Where the outer one
+// may not repeat, around an HTTP request that is not idempotent, the inner one does.
 package retry

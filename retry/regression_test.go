@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/internal/event"
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/policytest"
 	"github.com/seawall-go/seawall/ratelimit"
@@ -189,3 +190,15 @@ type refusing struct{ error }
 
 func (refusing) Refused() bool   { return true }
 func (r refusing) Unwrap() error { return r.error }
+
+// The mark of an adapter, around that of Permanent, kept both from coming off.
+func TestRegression_MarkInsideAnAdaptersComesOff(t *testing.T) {
+	boom := errors.New("boom")
+	for _, marked := range []error{refusal.Last(boom), refusal.Last(retry.Permanent(boom)), refusal.Last(retry.After(boom, 0))} {
+		calls := 0
+		err := retry.Policy{Base: -1}.Do(t.Context(), func(context.Context) error { calls++; return marked })
+		if err != boom || calls != 1 { //nolint:errorlint // the same value
+			t.Errorf("%T after %d calls, want the error itself after 1", err, calls)
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package retry
 
-import "time"
+import (
+	"time"
+
+	"github.com/seawall-go/seawall/internal/refusal"
+)
 
 // Permanent returns err marked as not to be repeated, whatever its class. A call returns it to end the retry around
 // it; Policy.Do then returns err itself, without the mark. Inside several policies it ends them all. If it is wrapped
@@ -38,9 +42,10 @@ func (e *afterError) Error() string             { return e.err.Error() }
 func (e *afterError) Unwrap() error             { return e.err }
 func (e *afterError) RetryAfter() time.Duration { return e.wait }
 
-// bare is err without the marks that are outermost; what its user wrapped stays wrapped.
+// bare is err without the marks that are outermost, an adapter's included; what its user wrapped stays wrapped.
 func bare(err error) error {
 	for {
+		err = refusal.Bare(err)
 		switch e := err.(type) { //nolint:errorlint // only the outermost is ours to take off
 		case *permanentError:
 			err = e.err

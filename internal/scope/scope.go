@@ -27,6 +27,25 @@ func WithRetry(ctx context.Context) context.Context {
 	return &mark{ctx}
 }
 
+// WithoutRetry returns a context for a call that policies around it may not repeat, whatever they want. If the retry of
+// ctx is one of them, and so not known to outer, the context around them, then those inside the call are the ones to
+// repeat, and [Retrying] is false in a child of ctx. Otherwise it is ctx.
+func WithoutRetry(ctx, outer context.Context) context.Context {
+	if !Retrying(ctx) || Retrying(outer) {
+		return ctx
+	}
+	return &unmarked{ctx}
+}
+
+type unmarked struct{ context.Context } //nolint:containedctx // it is a context
+
+func (u *unmarked) Value(key any) any {
+	if key == (retryKey{}) {
+		return nil
+	}
+	return u.Context.Value(key)
+}
+
 type mark struct{ context.Context } //nolint:containedctx // it is a context
 
 func (m *mark) Value(key any) any {

@@ -88,3 +88,32 @@ func TestHold(t *testing.T) {
 		t.Error("an ended result keeps")
 	}
 }
+
+func TestWithoutRetry(t *testing.T) {
+	outer := context.WithValue(t.Context(), key{}, "value")
+	retrying := context.WithValue(scope.WithRetry(&seated{Context: outer}), key{}, "inner")
+	once := scope.WithoutRetry(retrying, outer)
+	if scope.Retrying(once) || !scope.Retrying(retrying) || once.Value(key{}) != "inner" {
+		t.Error("the mark is not off, or more than the mark")
+	}
+	if again := scope.WithRetry(once); !scope.Retrying(again) || scope.Retrying(once) {
+		t.Error("there is no mark inside")
+	}
+	if scope.WithoutRetry(outer, outer) != outer {
+		t.Error("another context where there was no mark")
+	}
+	if inner := context.WithValue(retrying, key{}, ""); scope.WithoutRetry(inner, retrying) != inner {
+		t.Error("the mark of a retry around both is off")
+	}
+}
+
+// A hold that is not there, as in a context of somebody's own, holds nothing.
+func TestNilHold(t *testing.T) {
+	var h *scope.Hold
+	h.Open()
+	h.Seal()
+	h.End()
+	if h.Keep(func() {}) {
+		t.Error("it keeps")
+	}
+}

@@ -34,8 +34,9 @@ type ProxyResponse interface {
 // [*StatusError], but goes to the caller as h returned it.
 //
 // Only a request that is safe or idempotent is repeated: GET, HEAD, OPTIONS, TRACE, PUT, DELETE, or one with the header
-// Idempotency-Key or X-Idempotency-Key. For all others, and for events of types that are not of package events, the
-// first call of h is the last, whatever the policies do.
+// Idempotency-Key or X-Idempotency-Key, and a value in it. For all others, and for events of types that are not of package
+// events, the first call of h is the last, whatever the policies do, and a retry inside h, which otherwise leaves
+// repeating to the one around it, repeats its own calls.
 //
 // Proxy panics if h or a policy is nil.
 func Proxy[In any, Out ProxyResponse](h middleware.Handler[In, Out], policies ...middleware.Policy) middleware.Handler[In, Out] {
@@ -44,7 +45,9 @@ func Proxy[In any, Out ProxyResponse](h middleware.Handler[In, Out], policies ..
 	}
 	wrapped := middleware.Wrap(func(ctx context.Context, x exchange[In, Out]) (Out, error) {
 		if x.only != nil {
-			return x.only.call(func() (Out, error) { return attempt(ctx, h, x.in, x.shown) })
+			return x.only.call(func() (Out, error) {
+				return attempt(scope.WithoutRetry(ctx, x.only.around), h, x.in, x.shown)
+			})
 		}
 		return attempt(ctx, h, x.in, x.shown)
 	}, policies...)
@@ -61,15 +64,13 @@ func Proxy[In any, Out ProxyResponse](h middleware.Handler[In, Out], policies ..
 			ctx = scope.Show(ctx, x.shown)
 		}
 		if !repeatable(&in) {
-			x.only = new(outcome[Out])
+			x.only = &outcome[Out]{around: ctx}
 		}
 		out, err := wrapped(ctx, x)
 		if err == nil {
 			return out, nil
 		}
-		if f, ok := err.(*final); ok { //nolint:errorlint // only the outermost is ours to take off
-			err = f.error
-		}
+		err = refusal.Bare(err)
 		if e, ok := errors.AsType[*StatusError](err); ok && e.Code == status(&out) {
 			return out, nil
 		}
@@ -121,12 +122,13 @@ func answerStatus(c *scope.Call, err error) int {
 
 // An outcome is that of the one call for a request that is not repeated.
 type outcome[Out any] struct {
+	around context.Context //nolint:containedctx // the context around the policies, for as long as they run
 	called bool
 	out    Out
 	err    error
 }
 
-var errNoOutcome = &final{errors.New("awslambda: a request that is not to be repeated, and whose first call did not return")}
+var errNoOutcome = refusal.Last(errors.New("awslambda: a request that is not to be repeated, and whose first call did not return"))
 
 // call calls h, unless it did so before.
 func (o *outcome[Out]) call(h func() (Out, error)) (Out, error) {
@@ -134,21 +136,12 @@ func (o *outcome[Out]) call(h func() (Out, error)) (Out, error) {
 		o.called, o.err = true, errNoOutcome
 		out, err := h()
 		if err != nil {
-			err = &final{err}
+			err = refusal.Last(err)
 		}
 		o.out, o.err = out, err
 	}
 	return o.out, o.err
 }
-
-// A final error says that no further attempt may follow, whatever is wrong. It is unwrapped before it leaves the
-// package.
-type final struct{ error }
-
-func (f *final) Unwrap() error { return f.error }
-
-// Final is what package retry reads.
-func (f *final) Final() bool { return true }
 
 // A StatusError is what the policies of a [Proxy] see of a response that says the server failed. Use [errors.As] to find
 // it.
@@ -201,11 +194,11 @@ func at[T any](p **T) any {
 func repeatable(request any) bool {
 	switch r := pointee(request).(type) {
 	case *events.APIGatewayProxyRequest:
-		return idempotent(r.HTTPMethod) || hasKey(r.Headers) || hasKey(r.MultiValueHeaders)
+		return idempotent(r.HTTPMethod) || hasKey(r.Headers) || hasKeys(r.MultiValueHeaders)
 	case *events.APIGatewayV2HTTPRequest:
 		return idempotent(r.RequestContext.HTTP.Method) || hasKey(r.Headers)
 	case *events.ALBTargetGroupRequest:
-		return idempotent(r.HTTPMethod) || hasKey(r.Headers) || hasKey(r.MultiValueHeaders)
+		return idempotent(r.HTTPMethod) || hasKey(r.Headers) || hasKeys(r.MultiValueHeaders)
 	case *events.LambdaFunctionURLRequest:
 		return idempotent(r.RequestContext.HTTP.Method) || hasKey(r.Headers)
 	}
@@ -220,13 +213,26 @@ func idempotent(method string) bool {
 	return false
 }
 
-func hasKey[V any](headers map[string]V) bool {
-	for name := range headers {
-		if strings.EqualFold(name, "Idempotency-Key") || strings.EqualFold(name, "X-Idempotency-Key") {
+func hasKey(headers map[string]string) bool {
+	for name, value := range headers {
+		if isKey(name) && value != "" {
 			return true
 		}
 	}
 	return false
+}
+
+func hasKeys(headers map[string][]string) bool {
+	for name, values := range headers {
+		if isKey(name) && strings.Join(values, "") != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func isKey(name string) bool {
+	return strings.EqualFold(name, "Idempotency-Key") || strings.EqualFold(name, "X-Idempotency-Key")
 }
 
 // status is that of the response to which response points.

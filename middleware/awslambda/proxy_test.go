@@ -323,6 +323,86 @@ func TestRegression_PostIsRepeated(t *testing.T) {
 }
 
 // A request that must not be repeated ends at once, though the retry would wait an hour.
+type noStock struct{}
+
+func (*noStock) Error() string { return "no stock" }
+
+func httpRequest(method string) (r events.APIGatewayV2HTTPRequest) {
+	r.RequestContext.HTTP.Method = method
+	return r
+}
+
+// A retry around a POST, which it may not repeat, kept the retries inside from repeating their own calls: nobody did.
+func TestRegression_RetryAroundAPostTurnsOffThoseInside(t *testing.T) {
+	noWait := retry.Policy{Base: -1}
+	calls, failures := 0, 2
+	h := awslambda.Proxy(func(ctx context.Context, _ events.APIGatewayV2HTTPRequest) (out events.APIGatewayV2HTTPResponse, err error) {
+		err = noWait.Do(ctx, func(context.Context) error { // an idempotent question to a dependency
+			if calls++; calls <= failures {
+				return errors.New("connection reset")
+			}
+			return nil
+		})
+		out.StatusCode = http.StatusOK
+		return out, err
+	}, noWait, middleware.Timeout(time.Minute))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		calls = 0
+		if out, err := h(t.Context(), httpRequest(method)); out.StatusCode != http.StatusOK || err != nil || calls != 3 {
+			t.Errorf("%s: status %d, %v after %d calls of the dependency, want 200 after 3", method, out.StatusCode, err, calls)
+		}
+	}
+	// A retry around all of it repeats, and those inside do not multiply.
+	failures = 100
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		calls = 0
+		err := noWait.Do(t.Context(), func(ctx context.Context) error { _, err := h(ctx, httpRequest(method)); return err })
+		if err == nil || calls != 3 {
+			t.Errorf("%s in a retry: %v after %d calls of the dependency, want 3", method, err, calls)
+		}
+	}
+}
+
+// For a POST, Lambda reported the errorType of a retry's mark.
+func TestRegression_MarkOfAPostComesOut(t *testing.T) {
+	noWait, want := retry.Policy{Base: -1}, &noStock{}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for name, fail := range map[string]func(context.Context) error{
+			"directly": func(context.Context) error { return retry.Permanent(want) },
+			"through an inner retry": func(ctx context.Context) error {
+				return noWait.Do(ctx, func(context.Context) error { return retry.Permanent(want) })
+			},
+		} {
+			h := awslambda.Proxy(func(ctx context.Context, _ events.APIGatewayV2HTTPRequest) (out events.APIGatewayV2HTTPResponse, err error) {
+				return out, fail(ctx)
+			}, noWait)
+			if _, err := h(t.Context(), httpRequest(method)); err != error(want) { //nolint:errorlint // the same value
+				t.Errorf("%s, %s: Lambda would report a %T, want the handler's own %T", method, name, err, want)
+			}
+		}
+	}
+}
+
+// A POST with an empty Idempotency-Key, by which no handler knows it again, was repeated.
+func TestRegression_EmptyKeyOfAPost(t *testing.T) {
+	for value, want := range map[string]int{"": 1, "7": 3} {
+		for kind, r := range map[string]events.APIGatewayProxyRequest{
+			"a value":     {HTTPMethod: http.MethodPost, Headers: map[string]string{"idempotency-key": value}},
+			"some values": {HTTPMethod: http.MethodPost, MultiValueHeaders: map[string][]string{"X-Idempotency-Key": {value}}},
+			"no value":    {HTTPMethod: http.MethodPost, MultiValueHeaders: map[string][]string{"Idempotency-Key": nil}, Headers: map[string]string{"Idempotency-Key": value}},
+		} {
+			calls := 0
+			h := awslambda.Proxy(func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+				calls++
+				return events.APIGatewayProxyResponse{StatusCode: http.StatusServiceUnavailable}, nil
+			}, retry.Policy{Base: -1})
+			if _, err := h(t.Context(), r); err != nil || calls != want {
+				t.Errorf("%s %q: %d calls, want %d; %v", kind, value, calls, want, err)
+			}
+		}
+	}
+}
+
 func TestProxyPostDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, err := range []error{nil, &orderError{"no stock"}} {

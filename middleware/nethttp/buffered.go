@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/middleware"
 )
@@ -38,7 +39,8 @@ type Buffered struct {
 // Handlers cannot flush or hijack, and informational responses (1xx) are not sent.
 //
 // Only a request that is safe or idempotent is repeated: GET, HEAD, OPTIONS, TRACE, PUT, DELETE, or one with the header
-// field Idempotency-Key or X-Idempotency-Key. For all others the first attempt is the last.
+// field Idempotency-Key or X-Idempotency-Key, and a value in it. For all others the first attempt is the last, and a
+// retry inside the handler, which otherwise leaves repeating to the one around it, repeats its own calls.
 //
 // The body of the request is read with the first attempt, so a request that is refused costs no memory. It is read
 // at the caller's pace, whatever the context; [http.Server] has ReadTimeout for that. If it is too long, broken, or took
@@ -90,7 +92,7 @@ type attempts struct {
 }
 
 func (x *attempts) serve(ctx context.Context, next http.Handler) error {
-	if x.last != nil && (x.last.sent || !repeatable(x.request)) {
+	if x.last != nil && (x.last.sent || !x.repeatable()) {
 		return x.err
 	}
 	if x.last == nil && x.unread == nil {
@@ -112,10 +114,17 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 	}()
 	x.err = call(next, x.last, r, &x.ending)
 	x.err = outcome(ctx, x.err, x.last.status, x.last.header)
-	if x.err != nil && (x.last.sent || !repeatable(x.request)) {
-		x.err = &final{x.err}
+	if x.err != nil && (x.last.sent || !x.repeatable()) {
+		x.err = refusal.Last(x.err)
 	}
 	return x.err
+}
+
+// repeatable reports whether the handler may be called twice: the request is idempotent, or has a key by which the
+// handler knows it again.
+func (x *attempts) repeatable() bool {
+	h := x.request.Header
+	return idempotent(x.request) || h.Get("Idempotency-Key") != "" || h.Get("X-Idempotency-Key") != ""
 }
 
 // written is the status of what the last attempt wrote, or means if it has written nothing.
@@ -172,6 +181,9 @@ func (e *unreadError) HTTPStatus() int {
 
 // again is the request for one attempt.
 func (x *attempts) again(ctx context.Context) *http.Request {
+	if !x.repeatable() {
+		ctx = scope.WithoutRetry(ctx, x.request.Context())
+	}
 	r := x.request.Clone(ctx)
 	if x.body != nil {
 		r.Body = io.NopCloser(bytes.NewReader(x.body))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/middleware"
 )
 
@@ -23,7 +24,7 @@ func PerHost[P middleware.Policy](get func(host string) P) middleware.Policy {
 	return perHost[P](get)
 }
 
-var errNoHost error = &final{errors.New("nethttp: PerHost is used elsewhere than in Transport: the context has no host")}
+var errNoHost = refusal.Last(errors.New("nethttp: PerHost is used elsewhere than in Transport: the context has no host"))
 
 type perHost[P middleware.Policy] func(host string) P
 

@@ -29,16 +29,13 @@ func check(caller string, policies []middleware.Policy) {
 	}
 }
 
-// repeatable reports whether a request may be made twice by what its method and header say: it is safe, idempotent, or
-// has a key by which the server knows it again. A key without a value counts, as it does in net/http: it is not sent.
-func repeatable(r *http.Request) bool {
+// idempotent reports whether a request may be made twice by what its method says.
+func idempotent(r *http.Request) bool {
 	switch r.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	_, key := r.Header["Idempotency-Key"]
-	_, xKey := r.Header["X-Idempotency-Key"]
-	return key || xKey
+	return false
 }
 
 // same reports whether a and b are one context. Contexts that are no pointers might not be comparable.

@@ -617,3 +617,190 @@ func TestRegression_SeldomUsedClientEmptiesThePool(t *testing.T) {
 		send(1)
 	})
 }
+
+// A retry around a POST, which it may not repeat, kept the retries inside from repeating their own calls: nobody did.
+func TestRegression_RetryAroundAPostTurnsOffThoseInside(t *testing.T) {
+	hidden := middleware.PolicyFunc(noWait.Do)
+	for name, around := range map[string]func(http.Handler) http.Handler{
+		"Buffered":                            nethttp.Buffered{}.Middleware(noWait),
+		"Buffered, with policies in between":  nethttp.Buffered{}.Middleware(middleware.Timeout(time.Minute), noWait, middleware.Timeout(time.Second)),
+		"Middleware, of a policy in disguise": nethttp.Middleware(hidden),
+	} {
+		for method, want := range map[string]int{http.MethodGet: 3, http.MethodPost: 3} {
+			calls := 0
+			h := around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				err := noWait.Do(r.Context(), func(context.Context) error { // an idempotent question to a dependency
+					if calls++; calls < 3 {
+						return errors.New("connection reset")
+					}
+					return nil
+				})
+				if err != nil {
+					w.WriteHeader(http.StatusBadGateway)
+				}
+			}))
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+			if w.Code != http.StatusOK || calls != want {
+				t.Errorf("%s, %s: status %d after %d calls of the dependency, want 200 after %d", name, method, w.Code, calls, want)
+			}
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		asked, sent := 0, 0
+		base := trips(func(r *http.Request) (*http.Response, error) { // asks for a token first
+			err := noWait.Do(r.Context(), func(context.Context) error {
+				if asked++; asked < 3 {
+					return errors.New("no token")
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			sent++
+			return answer(http.StatusOK, ""), nil
+		})
+		response, err := nethttp.Transport(base, noWait).RoundTrip(request(t, method, ""))
+		if err != nil || asked != 3 || sent != 1 {
+			t.Errorf("Transport, %s: asked %d times and sent %d, %v", method, asked, sent, err)
+			continue
+		}
+		_ = response.Body.Close()
+	}
+}
+
+// The retry around a client is the one that repeats, also where the client's own may not.
+func TestRetryAroundATransportRepeatsAlone(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		asked := 0
+		base := trips(func(r *http.Request) (*http.Response, error) {
+			return nil, noWait.Do(r.Context(), func(context.Context) error { asked++; return errors.New("no token") })
+		})
+		client := nethttp.Transport(base, noWait)
+		_ = noWait.Do(t.Context(), func(ctx context.Context) error {
+			_, err := client.RoundTrip(request(t, method, "").WithContext(ctx))
+			return err
+		})
+		if asked != 3 {
+			t.Errorf("%s: asked %d times, want 3", method, asked)
+		}
+	}
+}
+
+// The mark of retry.Permanent came out of a client for a POST, inside the one that said that it was a POST.
+func TestRegression_MarkOfAPostComesOut(t *testing.T) {
+	noToken := errors.New("no token")
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for name, fail := range map[string]func(context.Context) error{
+			"Permanent": func(context.Context) error { return retry.Permanent(noToken) },
+			"After":     func(context.Context) error { return retry.After(noToken, 0) },
+			"inside a retry": func(ctx context.Context) error {
+				return noWait.Do(ctx, func(context.Context) error { return retry.Permanent(noToken) })
+			},
+		} {
+			base := trips(func(r *http.Request) (*http.Response, error) { return nil, fail(r.Context()) })
+			if _, err := nethttp.Transport(base, noWait).RoundTrip(request(t, method, "")); err != noToken { //nolint:errorlint // the same value
+				t.Errorf("%s, %s: got a %T", method, name, err)
+			}
+			_, err := nethttp.Transport(base, middleware.Timeout(time.Minute)).RoundTrip(request(t, method, ""))
+			if name == "Permanent" && err.Error() != noToken.Error() {
+				t.Errorf("%s: got %v", method, err)
+			}
+			outer := 0
+			err = noWait.Do(t.Context(), func(ctx context.Context) error {
+				outer++
+				_, err := nethttp.Transport(base, noWait).RoundTrip(request(t, method, "").WithContext(ctx))
+				return err
+			})
+			if want := map[bool]int{true: 3, false: 1}[name == "After"]; err != noToken || outer != want { //nolint:errorlint // the same value
+				t.Errorf("%s, %s: a retry around the client made %d calls, want %d, and got a %T", method, name, outer, want, err)
+			}
+		}
+	}
+}
+
+// For a POST, Config.Classify saw the adapter's wrapper instead of the error.
+func TestRegression_ClassifySeesTheError(t *testing.T) {
+	boom := errors.New("boom")
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		var seen error
+		b := breaker.New(breaker.Config{Classify: func(err error) breaker.Outcome {
+			seen = err
+			return breaker.Unknown
+		}})
+		c := nethttp.Transport(trips(func(*http.Request) (*http.Response, error) { return nil, boom }), b)
+		if _, err := c.RoundTrip(request(t, method, "")); err != boom || seen != boom { //nolint:errorlint // the same value
+			t.Errorf("%s: Classify saw a %T, and the caller a %T", method, seen, err)
+		}
+	}
+}
+
+// Calls that a body makes while it is read, to resume a download say, kept their contexts until the body ended.
+func TestRegression_CallsOfABodyEndTheirContexts(t *testing.T) {
+	var inner context.Context
+	base := trips(func(r *http.Request) (*http.Response, error) {
+		resume := func(p []byte) (int, error) {
+			_ = middleware.Timeout(time.Minute).Do(r.Context(), func(ctx context.Context) error { inner = ctx; ctx.Done(); return nil })
+			return len(p), nil
+		}
+		response := answer(http.StatusOK, "")
+		response.ContentLength, response.Body = -1, io.NopCloser(readerFunc(resume))
+		return response, nil
+	})
+	response, err := nethttp.Transport(base, middleware.Timeout(time.Hour)).RoundTrip(request(t, http.MethodGet, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = response.Body.Read(make([]byte, 1))
+	if inner.Err() == nil {
+		t.Error("the context of a call that is over is alive while the body is")
+	}
+	_ = response.Body.Close()
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A POST with an empty Idempotency-Key, by which no handler knows it again, was repeated.
+func TestRegression_EmptyKeyOfAPost(t *testing.T) {
+	for _, tt := range []struct {
+		name, value string
+		want        int
+	}{
+		{"Idempotency-Key", "", 1}, {"X-Idempotency-Key", "", 1}, {"Idempotency-Key", "7", 3}, {"X-Idempotency-Key", "7", 3},
+	} {
+		calls := 0
+		h := nethttp.Buffered{}.Middleware(noWait)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			calls++
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set(tt.name, tt.value)
+		if h.ServeHTTP(httptest.NewRecorder(), r); calls != tt.want {
+			t.Errorf("a POST with %s: %q ran %d times, want %d", tt.name, tt.value, calls, tt.want)
+		}
+	}
+}
+
+// A response was read into memory though nobody would repeat the request.
+func TestRegression_ReadAheadOutsideARetry(t *testing.T) {
+	for want, policy := range map[bool]middleware.Policy{false: middleware.Timeout(time.Minute), true: noWait} {
+		text := &tracked{Reader: strings.NewReader("down")}
+		base := trips(func(*http.Request) (*http.Response, error) {
+			text = &tracked{Reader: strings.NewReader("down")}
+			response := answer(http.StatusServiceUnavailable, "down")
+			response.Body = text
+			return response, nil
+		})
+		response, err := nethttp.Transport(base, policy).RoundTrip(request(t, http.MethodGet, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ahead := text.read > 0; ahead != want {
+			t.Errorf("%T: read ahead %v, want %v", policy, ahead, want)
+		}
+		_ = response.Body.Close()
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/middleware"
 )
@@ -90,7 +91,7 @@ func (x *exchange) serve(ctx context.Context, next http.Handler) error {
 		defer func() { x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern}) }()
 	}
 	if !same(ctx, r.Context()) {
-		r = r.WithContext(ctx)
+		r = r.WithContext(scope.WithoutRetry(ctx, r.Context()))
 		defer func() {
 			// What net/http cleans up, and what those around us log, they look for in their own request.
 			x.request.MultipartForm, x.request.Pattern = r.MultipartForm, r.Pattern
@@ -101,7 +102,7 @@ func (x *exchange) serve(ctx context.Context, next http.Handler) error {
 		x.err = outcome(ctx, x.err, x.status, x.Header())
 	}
 	if x.err != nil {
-		x.err = &final{x.err}
+		x.err = refusal.Last(x.err)
 	}
 	return x.err
 }
@@ -134,7 +135,7 @@ func (x *exchange) end(err error) {
 	}
 }
 
-var errCalledTwice error = &final{errors.New("nethttp: a policy called the handler twice for one request: use nethttp.Buffered")}
+var errCalledTwice = refusal.Last(errors.New("nethttp: a policy called the handler twice for one request: use nethttp.Buffered"))
 
 // An ending is how a call of a handler ended.
 type ending int

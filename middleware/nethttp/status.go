@@ -73,22 +73,3 @@ func serverFailed(status int) bool {
 func clientFailed(status int) bool {
 	return serverFailed(status) || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
-
-// A final error says that no further attempt may follow, whatever is wrong. It is unwrapped before it leaves the
-// package.
-type final struct{ error }
-
-func (f *final) Unwrap() error { return f.error }
-
-// Final stops a retry whatever its Classify says.
-func (f *final) Final() bool { return true }
-
-// RetryableError is how errors of AWS SDK for Go v2 say it, for retries that are not ours.
-func (f *final) RetryableError() bool { return false }
-
-func bare(err error) error {
-	if f, ok := err.(*final); ok { //nolint:errorlint // only the outermost is ours to take off
-		return f.error
-	}
-	return err
-}

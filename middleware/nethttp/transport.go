@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seawall-go/seawall/internal/refusal"
 	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/internal/wall"
 	"github.com/seawall-go/seawall/middleware"
@@ -26,7 +27,7 @@ import (
 // A request is sent more than once only if it is safe or idempotent, which is to say GET, HEAD, OPTIONS, TRACE, PUT,
 // DELETE, or with the header field Idempotency-Key or X-Idempotency-Key, and if it has no body or a GetBody, as
 // [http.NewRequest] makes one for a buffer or a string. For all others the first attempt is the last, whatever the
-// policies want. Inside a retry a response that may be followed by another attempt is read into memory, up to 64 KiB
+// policies want, and a retry in base may repeat what it does for it. Inside a retry a response that may be followed by another attempt is read into memory, up to 64 KiB
 // and 100 ms, so that the wait for the next one holds no connection. A longer or slower one is closed when that begins.
 //
 // If the request's context ends while a retry waits, the caller gets the last response as well. Its body is there as far
@@ -82,7 +83,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		x.shown = &scope.Call{In: r, Client: true, Looks: t.looks, Status: receivedStatus}
 		ctx = scope.Show(ctx, x.shown)
 	}
-	return x.result(t.do(ctx, x))
+	err := t.do(ctx, x)
+	x.hold.Seal()
+	return x.result(err)
 }
 
 // CloseIdleConnections is for [http.Client].
@@ -125,23 +128,30 @@ func (x *trip) send(ctx context.Context) error {
 	}
 	x.err = x.attempt(ctx)
 	if x.err != nil && !x.repeatable() {
-		x.err = &final{x.err}
+		x.err = refusal.Last(x.err)
 	}
 	return x.err
 }
 
+// repeatable reports whether the request may be sent twice, and can be. A key without a value counts, as it does in
+// net/http: it is not sent.
 func (x *trip) repeatable() bool {
 	r := x.request
-	return repeatable(r) && (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil)
+	_, key := r.Header["Idempotency-Key"]
+	_, xKey := r.Header["X-Idempotency-Key"]
+	return (idempotent(r) || key || xKey) && (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil)
 }
 
 func (x *trip) attempt(ctx context.Context) error {
 	x.discard()
+	if !x.repeatable() {
+		ctx = scope.WithoutRetry(ctx, x.request.Context())
+	}
 	r := x.request.WithContext(ctx)
 	if x.attempts > 0 && r.Body != nil && r.Body != http.NoBody {
 		again, err := r.GetBody()
 		if err != nil {
-			return &final{err}
+			return refusal.Last(err)
 		}
 		r.Body = again
 	}
@@ -207,8 +217,6 @@ func (x *trip) discard() {
 	x.response = nil
 }
 
-var errNoCall = errors.New("nethttp: a policy returned no error and made no call")
-
 // result is what RoundTrip returns if err is what the policies do.
 func (x *trip) result(err error) (*http.Response, error) {
 	if response := x.response; response != nil && (err == nil || isOutcome(err, x.err)) {
@@ -218,10 +226,7 @@ func (x *trip) result(err error) (*http.Response, error) {
 	if err == nil {
 		err = x.err
 	}
-	if err == nil {
-		err = errNoCall
-	}
-	return nil, bare(err)
+	return nil, refusal.Bare(err)
 }
 
 // end closes what the caller does not get, and the body that was not sent, as every RoundTripper has to.
