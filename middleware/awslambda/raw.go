@@ -33,8 +33,8 @@ func (f HandlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 // original, for the Invoke of a lambda.NewHandler hands out memory that other invocations use again. Where a process
 // takes several invocations at once (AWS_LAMBDA_MAX_CONCURRENCY), a result therefore waits, before it is encoded, until
 // those encoded before it are copied, which is when their h.Invoke has returned. The same goes for wrappers around a
-// lambda.NewHandler, provided that they hand their context on and make no two calls of it at the same time for one
-// invocation.
+// lambda.NewHandler, provided that they hand their context on, and have done with the answer of one call, of whichever
+// handler, when they make the next.
 //
 // Nobody waits for a call whose context has ended: its memory is used again, and if h.Invoke returns after all, the
 // result is the context's error. A call waits for others beyond the end of its own context, up to that of theirs.
@@ -73,8 +73,9 @@ type opening struct {
 
 // A response is that of one call of the handler. The lock of all guards it.
 type response struct {
-	*opening      // nil while it is not open
-	over     bool // the call has returned
+	*opening           // nil while it is not open
+	outer    *response // of the Raw around this one, or nil
+	over     bool      // the call has returned
 }
 
 // responseKey is the context's key for the response of the innermost Raw.
@@ -83,6 +84,7 @@ type responseKey struct{}
 // of is one call of h.
 func (r *response) of(ctx context.Context, h Handler, payload []byte) ([]byte, error) {
 	defer r.release()
+	r.outer, _ = ctx.Value(responseKey{}).(*response)
 	traced := context.WithValue(ctx, responseKey{}, r)
 	answer, err := h.Invoke(handlertrace.NewContext(traced, handlertrace.HandlerTrace{
 		ResponseEvent: func(inner context.Context, _ any) {
@@ -103,7 +105,9 @@ func (r *response) of(ctx context.Context, h Handler, payload []byte) ([]byte, e
 // claim waits until r can be written, and opens it.
 func (r *response) claim(ctx context.Context) {
 	all.Lock()
-	r.close() // a wrapper that calls again has done with its first answer
+	for done := r; done != nil; done = done.outer {
+		done.close() // a wrapper that calls again has done with its answer
+	}
 	before := slices.Clone(all.open)
 	all.Unlock()
 	for _, o := range before {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -407,5 +408,38 @@ func TestWrapperThatDoesNotWait(t *testing.T) {
 		if answer, err := raw.Invoke(t.Context(), []byte(`"now"`)); string(answer) != `"now"` { // or a deadlock
 			t.Errorf("%s, %v", answer, err)
 		}
+	})
+}
+
+// pipeline is a wrapper that gives the answer of one handler to the next.
+type pipeline []awslambda.Handler
+
+func (p pipeline) Invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
+	for _, h := range p {
+		if payload, err = h.Invoke(ctx, payload); err != nil {
+			return nil, err
+		}
+	}
+	return payload, nil
+}
+
+// A wrapper that called a bare handler and then a Raw one waited for itself, until its context ended.
+func TestRegression_RawWaitsForTheRawAroundIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		double := lambda.NewHandler(func(_ context.Context, n int) (int, error) {
+			time.Sleep(time.Millisecond) // so that others come between
+			return 2 * n, nil
+		})
+		raw := awslambda.Raw(pipeline{double, awslambda.Raw(pipeline{double, awslambda.Raw(double), double}), double, awslambda.Raw(double)})
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				want := strconv.Itoa(64 * i)
+				if out, err := raw.Invoke(t.Context(), []byte(strconv.Itoa(i))); string(out) != want || err != nil {
+					t.Errorf("got %s, %v; want %s", out, err, want)
+				}
+			})
+		}
+		all.Wait()
 	})
 }
