@@ -14,7 +14,13 @@
 //
 //   - it counts for nothing if the caller had cancelled the context given to Do: the dependency had no say;
 //   - it counts for nothing if a policy inside refused the call, Refused() true: the dependency was not asked;
-//   - Config.Classify may say otherwise of all the rest.
+//   - Config.Classify may say otherwise of all the rest;
+//   - it is a success if the dependency answered that this request was at fault: HTTPStatusCode() from 400 to 499, but for
+//     408, 425, 429, and the codes by which AWS services throttle, ErrorCode().
+//
+// What else is the fault of a request, rather than the dependency's, has to be kept from the breaker, or one caller's
+// mistakes open it for all: look at the request before Do, or let Config.Classify say Success. That an error is not to be
+// repeated, retry.Permanent, is no excuse: so is one after which nobody knows whether a payment was made.
 //
 // A call that panics, or ends its goroutine with [runtime.Goexit], is a failure. So is one that takes longer than
 // Config.Slow, though it succeeds. A call counts only in the state it began in: one that was slow to fail before the

@@ -20,6 +20,7 @@ import (
 	"github.com/seawall-go/seawall/internal/wall"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/policytest"
+	"github.com/seawall-go/seawall/retry"
 )
 
 var errDown = errors.New("down")
@@ -201,6 +202,16 @@ func TestRatio(t *testing.T) {
 	}
 }
 
+// reply is an error with what a server answered.
+type reply struct {
+	status int
+	code   string
+}
+
+func (r reply) Error() string       { return fmt.Sprint(r.status, " ", r.code) }
+func (r reply) HTTPStatusCode() int { return r.status }
+func (r reply) ErrorCode() string   { return r.code }
+
 func TestOutcomes(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -223,6 +234,8 @@ func TestOutcomes(t *testing.T) {
 	}
 	err := func(err error) func(context.Context) error { return after(0, err) }
 	refused := fmt.Errorf("inside: %w", &breaker.OpenError{})
+	unsure := func(error) breaker.Outcome { return breaker.Unknown }
+	strict := func(error) breaker.Outcome { return breaker.Failure }
 
 	const success, failure, nothing = "success", "failure", "nothing"
 	for _, tt := range []struct {
@@ -246,6 +259,16 @@ func TestOutcomes(t *testing.T) {
 		{"nil is not for Classify", breaker.Config{Classify: classify}, t.Context(), succeed, success},
 		{"nor is a cancelled call", breaker.Config{Classify: classify}, cancelled, context.Context.Err, nothing},
 		{"nor is a refusal", breaker.Config{Classify: classify}, t.Context(), err(refused), nothing},
+		{"the request was at fault", breaker.Config{}, t.Context(), err(fmt.Errorf("get: %w", reply{404, ""})), success},
+		{"so says an AWS service", breaker.Config{}, t.Context(), err(reply{400, "ConditionalCheckFailedException"}), success},
+		{"Classify does not know better", breaker.Config{Classify: unsure}, t.Context(), err(reply{404, ""}), success},
+		{"Classify does", breaker.Config{Classify: strict}, t.Context(), err(reply{404, ""}), failure},
+		{"Classify leaves it to the rules", breaker.Config{Classify: unsure}, t.Context(), fail, failure},
+		{"throttled", breaker.Config{}, t.Context(), err(reply{429, ""}), failure},
+		{"throttled by an AWS service", breaker.Config{}, t.Context(), err(reply{400, "ThrottlingException"}), failure},
+		{"the server's timeout", breaker.Config{}, t.Context(), err(reply{408, ""}), failure},
+		{"the server's fault", breaker.Config{}, t.Context(), err(reply{500, ""}), failure},
+		{"not to be repeated", breaker.Config{}, t.Context(), err(retry.Permanent(errDown)), failure},
 		{"just fast enough", breaker.Config{Slow: time.Second}, t.Context(), after(time.Second, nil), success},
 		{"slow", breaker.Config{Slow: time.Second}, t.Context(), after(time.Second+1, nil), failure},
 		{"slow, classified as success", breaker.Config{Slow: 1, Classify: classify}, t.Context(), after(2, missing), failure},

@@ -48,8 +48,8 @@ type Config struct {
 	// Default off.
 	Slow time.Duration
 
-	// Classify says what the error of a call counts as. It is not asked about errors that count for nothing anyway. If
-	// nil, all others are a Failure.
+	// Classify says what the error of a call counts as. Those for which it says Unknown, and all if it is nil, count by
+	// the rules in the package comment. It is not asked about errors that count for nothing anyway.
 	Classify func(err error) Outcome
 }
 

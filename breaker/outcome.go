@@ -34,12 +34,16 @@ func ignored(verdict error) bool {
 // judge returns the verdict on a call that began then and ended with err.
 func (b *Breaker) judge(ctx context.Context, err error, began time.Time) (verdict error) {
 	if err != nil {
+		err = refusal.Bare(err)
 		var outcome Outcome
 		switch {
 		case refusal.Is(err) || ctx.Err() == context.Canceled:
 			outcome = Ignore
 		case b.config.Classify != nil:
 			outcome = b.config.Classify(err)
+		}
+		if outcome == Unknown && refusal.FaultOf(err) == refusal.Request {
+			outcome = Success
 		}
 		switch outcome {
 		case Success:

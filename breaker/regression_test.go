@@ -314,3 +314,29 @@ func TestRegression_OneFailedProbeIsEnough(t *testing.T) {
 		}
 	}
 }
+
+// A breaker that had closed again opened at the first failure, for those from before.
+func TestRegression_FailuresFromBeforeTheRecoveryCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New(breaker.Config{Failures: -1, OpenFor: time.Second, Window: time.Hour, MinCalls: 4})
+		for range 4 {
+			_ = b.Do(t.Context(), fail)
+		}
+		want(t, b, breaker.Open)
+		time.Sleep(2 * time.Second)
+		_ = b.Do(t.Context(), succeed)
+		want(t, b, breaker.Closed)
+		_ = b.Do(t.Context(), fail)
+		want(t, b, breaker.Closed)
+	})
+}
+
+// A success that was slow because its caller had gone counted as a failure.
+func TestRegression_SlowForACallerWhoHasGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New(breaker.Config{Failures: 1, Slow: time.Second})
+		ctx, cancel := context.WithCancel(t.Context())
+		_ = b.Do(ctx, func(context.Context) error { cancel(); time.Sleep(time.Minute); return nil })
+		want(t, b, breaker.Closed)
+	})
+}
