@@ -10,3 +10,6 @@ func (g *Group) Len() int { return len(g.byKey) }
 
 // LineUp is what a caller does who read the clock at some time and reaches the bucket now.
 func (l *Limiter) LineUp(at time.Time, longest time.Duration) { l.lineUp(at, longest) }
+
+// WithoutBucket has whoever touches the bucket panic.
+func (l *Limiter) WithoutBucket() { l.bucket = nil }

@@ -144,3 +144,34 @@ func TestRegression_WaitOfCenturies(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A surge of calls that a limiter could not serve queued up for its bucket's lock.
+func TestRegression_RefusalsTakeTurnsAtTheBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Every(time.Second, 1))
+		drain(t, l)
+		l.WithoutBucket()
+		for range 9 {
+			time.Sleep(100 * time.Millisecond)
+			var limited *ratelimit.LimitedError
+			if err := l.Do(t.Context(), succeed); !errors.As(err, &limited) || limited.RetryAfter() <= 0 {
+				t.Fatalf("Do = %v, want a refusal", err)
+			}
+		}
+	})
+}
+
+// A caller who saw a token that somebody else then took left the bucket in debt for one that nobody got.
+func TestRegression_TokenOfWhoWasTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Limit{Rate: 1, Burst: 1, Wait: time.Hour})
+		drained := l.Do(t.Context(), succeed)
+		began := time.Now()
+		for range 10 {
+			l.LineUp(time.Now().Add(time.Second), 0) // when it looks, the token is there
+		}
+		if err := l.Do(t.Context(), succeed); err != nil || drained != nil || time.Since(began).Round(time.Microsecond) != time.Second {
+			t.Errorf("the next caller: %v after %v, want <nil> after 1s", err, time.Since(began))
+		}
+	})
+}
