@@ -28,3 +28,15 @@ func TestFunction(t *testing.T) {
 		}
 	}
 }
+
+// Orders without an ID took the payment service away from all others.
+func TestRegression_BadOrdersOpenTheBreaker(t *testing.T) {
+	for range 10 {
+		if _, err := placeOrder(t.Context(), Order{}); err == nil {
+			t.Fatal("an order without an ID was placed")
+		}
+	}
+	if _, err := placeOrder(t.Context(), Order{ID: "7"}); err != nil {
+		t.Errorf("a good order after ten without an ID: %v", err)
+	}
+}
