@@ -12,22 +12,23 @@ import (
 
 var errNotAwaited = errors.New("middleware: a policy has returned, and its call has not")
 
-// A frame is one invocation on its way through the policies. The chain of functions is bound before, to the frame, and
+// A frame is one invocation on its way through the policies. The chain of functions is bound to the frame, once, and
 // frames are used again, which the policies' promise to await their calls makes safe. A frame that a policy may have
 // left with a call all the same is lost: it is left to the collector, and its result is not read.
 //
 // A call that begins when its invocation is over runs nothing. It is known by its chain: each invocation goes through
 // the next of several. What remains is a call that is late by a multiple of turns: it runs with the input of another.
 type frame[In, Out any] struct {
-	handler Handler[In, Out]
-	chains  []func(context.Context) error
-	streams bool
-	turn    atomic.Uint32 // how many invocations are over
-	calls   atomic.Int64  // how many began, times begun, and how many are running
-	began   int64         // of calls, when the invocation before was over
-	in      In
-	out     Out
-	stream  io.Reader // out, if it is one that was returned without an error
+	handler  Handler[In, Out]
+	policies []Policy
+	chains   [turns]func(context.Context) error // each bound at its first turn
+	streams  bool
+	turn     atomic.Uint32 // how many invocations are over
+	calls    atomic.Int64  // how many began, times begun, and how many are running
+	began    int64         // of calls, when the invocation before was over
+	in       In
+	out      Out
+	stream   io.Reader // out, if it is one that was returned without an error
 }
 
 const (
@@ -35,14 +36,6 @@ const (
 	begun  = 1 << 16 // more than run at once in one invocation
 	enough = 1 << 62 // so that counting never overflows
 )
-
-func newFrame[In, Out any](h Handler[In, Out], policies []Policy, streams bool, chains int) *frame[In, Out] {
-	f := &frame[In, Out]{handler: h, streams: streams, chains: make([]func(context.Context) error, chains)}
-	for turn := range f.chains {
-		f.chains[turn] = bind(policies, func(ctx context.Context) error { return f.call(ctx, uint32(turn)) })
-	}
-	return f
-}
 
 // invoke makes the invocation, and reports whether there may be another.
 func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, again bool, err error) {
@@ -52,7 +45,11 @@ func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, again bool
 		ctx = scope.WithHold(ctx, hold)
 	}
 	f.in = in
-	err = f.chains[f.turn.Load()%turns](ctx)
+	turn := f.turn.Load() % turns
+	if f.chains[turn] == nil {
+		f.bind(turn)
+	}
+	err = f.chains[turn](ctx)
 	if hold != nil {
 		hold.Seal()
 	}
@@ -72,6 +69,10 @@ func (f *frame[In, Out]) invoke(ctx context.Context, in In) (out Out, again bool
 	var noOut Out
 	f.began, f.in, f.out, f.stream = calls, noIn, noOut, nil
 	return out, calls < enough, err
+}
+
+func (f *frame[In, Out]) bind(turn uint32) {
+	f.chains[turn] = bind(f.policies, func(ctx context.Context) error { return f.call(ctx, turn) })
 }
 
 // refused reports whether err says that no call was made, and none will be.

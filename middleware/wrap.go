@@ -43,7 +43,7 @@ func wrap[In, Out any](h Handler[In, Out], policies []Policy) Handler[In, Out] {
 	return func(ctx context.Context, in In) (Out, error) {
 		f := frames.get()
 		if f == nil {
-			f = newFrame(h, policies, streams, turns)
+			f = &frame[In, Out]{handler: h, policies: policies, streams: streams}
 		}
 		out, again, err := f.invoke(ctx, in)
 		if again {
@@ -70,6 +70,7 @@ func WrapErr[In any](h func(ctx context.Context, in In) error, policies ...Polic
 func Call[Out any](ctx context.Context, call func(context.Context) (Out, error), policies ...Policy) (Out, error) {
 	check("Call", policies)
 	h := func(ctx context.Context, _ struct{}) (Out, error) { return call(ctx) }
-	out, _, err := newFrame(h, policies, mayStream(reflect.TypeFor[Out]()), 1).invoke(ctx, struct{}{})
+	f := &frame[struct{}, Out]{handler: h, policies: policies, streams: mayStream(reflect.TypeFor[Out]())}
+	out, _, err := f.invoke(ctx, struct{}{})
 	return out, err
 }
