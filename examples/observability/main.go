@@ -6,9 +6,9 @@
 //
 // Nothing is installed: the gateway, the payment service and the receiver of the telemetry are in this program, the
 // function is in processes that lambdatest runs as Lambda runs them. All of them send their spans and metrics to the
-// receiver as they would to a collector, by OTLP over HTTP, and what is printed is made of nothing else. Function.go is
-// how a function is told to. Beside it are dashboards of the same metrics: grafana.json for Prometheus, cloudwatch.json
-// for what package emf writes.
+// receiver as they would to a collector, by OTLP over HTTP, and the trees and counters are made of nothing else.
+// Function.go is how a function is told to. Beside it are dashboards of the same metrics: grafana.json for Prometheus,
+// cloudwatch.json for what package emf writes.
 package main
 
 import (
@@ -37,6 +37,7 @@ func main() {
 	seen.trace(os.Stdout)
 	seen.breakers(os.Stdout)
 	seen.metrics(os.Stdout)
+	seen.rest(os.Stdout)
 }
 
 // introduce says what there is to see.

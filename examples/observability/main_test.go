@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ func TestRun(t *testing.T) {
 		seen.trace(&out)
 		seen.breakers(&out)
 		seen.metrics(&out)
+		seen.rest(&out)
 		if seen.retried() != nil && strings.Contains(out.String(), "half-open → closed") {
 			break
 		}
@@ -150,10 +152,12 @@ func TestShow(t *testing.T) {
 		r.spans = append(r.spans, &span{s, "checkout", process})
 	}
 
+	fmt.Fprintln(&r.log, "payment service: 503")
 	var out bytes.Buffer
 	r.trace(&out)
 	r.breakers(&out)
 	r.metrics(&out)
+	r.rest(&out)
 	const want = `
 ONE ORDER, paid at the second attempt
 trace 7472616365
@@ -191,6 +195,10 @@ THE COUNTERS, of all processes together
 
      2  faas.coldstarts
      5  seawall.retries              retry pay 503
+
+THE LOG of the function
+
+payment service: 503
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -25,6 +25,7 @@ import (
 type receiver struct {
 	server *httptest.Server
 	start  time.Time
+	log    bytes.Buffer // of the function, which does not come by OTLP
 
 	mu       sync.Mutex
 	spans    []*span

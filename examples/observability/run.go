@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -35,7 +34,7 @@ func run(ctx context.Context, s surge.Scenario) (*receiver, error) {
 	}
 	r.start = time.Now()
 	payments := surge.OpenPayments(s, r.start, nethttp.Middleware(tracing.Span{TracerProvider: behind}))
-	gateway := surge.OpenGateway("checkout", s, os.Stderr,
+	gateway := surge.OpenGateway("checkout", s, &r.log,
 		"PAYMENTS="+payments.URL(), "OTEL_EXPORTER_OTLP_ENDPOINT="+r.server.URL)
 	var wg sync.WaitGroup
 	interrupted := s.Run(ctx, r.start, func(o surge.Order) {

@@ -223,3 +223,10 @@ func (r *receiver) metrics(out io.Writer) {
 		fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%6d  %-28s %s", total, name, by), " "))
 	}
 }
+
+// rest shows what the function has logged besides, such as an order that failed with an error of its own.
+func (r *receiver) rest(out io.Writer) {
+	if r.log.Len() > 0 {
+		fmt.Fprintf(out, "\nTHE LOG of the function\n\n%s", &r.log)
+	}
+}
