@@ -266,7 +266,7 @@ func (l *live) judge(e *ending) {
 	case e.panicked:
 		e.callType = panicType
 	case e.err == nil:
-	case errors.Is(l.Context.Err(), context.Canceled):
+	case errors.Is(l.Err(), context.Canceled):
 		cancelled = true
 	default:
 		e.callType = errorType(e.err)
@@ -354,7 +354,7 @@ func (l *live) measure(e *ending) {
 	} else {
 		s.duration.Record(l, seconds, s.sets.of(labels{call: s.key.name, errorType: e.callType}).record...)
 	}
-	if deadline, ok := l.Context.Deadline(); ok {
+	if deadline, ok := l.Deadline(); ok {
 		s.remaining.Record(l, max(deadline.Sub(now), 0).Seconds(), s.success...)
 	}
 	if l.sight.request != nil {
