@@ -45,7 +45,7 @@ func (s *Store) CompleteTx(ctx context.Context, result any, writes ...types.Tran
 	if done || err != nil {
 		return err
 	}
-	err = s.transact(ctx, tx, id, c, writes, new(requestToken(c.Owner)))
+	err = s.transact(ctx, tx, id, c, writes, new(s.token(r)))
 	if errors.Is(err, idempotency.ErrLost) || tx.ended(id, err) {
 		s.running.CompareAndDelete(r, tx)
 	}
@@ -55,12 +55,9 @@ func (s *Store) CompleteTx(ctx context.Context, result any, writes ...types.Tran
 	return err
 }
 
-// requestToken makes one transaction of all that an owner sends.
-func requestToken(owner string) string {
-	if len(owner) <= 36 {
-		return owner
-	}
-	sum := sha256.Sum256([]byte(owner))
+// token makes one transaction of all that a run sends. An owner may have other runs, of other keys.
+func (s *Store) token(r run) string {
+	sum := sha256.Sum256([]byte(idempotency.Join(s.table, r.key, r.owner)))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -101,7 +98,7 @@ func (s *Store) transact(ctx context.Context, tx *transactions, id sum, c idempo
 		return idempotency.ErrLost
 	case r.Status == idempotency.Completed:
 		same := r.Result.Failed == c.Result.Failed && bytes.Equal(r.Result.Data, c.Result.Data)
-		return tx.attribute(id, same && !isOther)
+		return tx.attribute(id, same)
 	case r.Status == idempotency.InProgress && token != nil:
 		return s.transact(ctx, tx, id, c, writes, nil) // the token is that of one that was cancelled
 	}

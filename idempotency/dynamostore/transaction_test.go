@@ -413,20 +413,112 @@ func (l *listener) TransactWriteItems(ctx context.Context, in *dynamodb.Transact
 	return l.Client.TransactWriteItems(ctx, in, options...)
 }
 
-func TestTheTokenIsTheOwners(t *testing.T) {
+func TestTheTokenIsTheRuns(t *testing.T) {
 	tills(t, func(l *till) {
 		c := &listener{Client: l.c}
 		l.store = dynamostore.New(c, tableName)
 		l.once.Store = l.store
-		var owner string
+		seen := make(map[string]string)
+		for _, run := range [][2]string{{"a", "one"}, {"a", "two"}, {"b", "one"}, {"ab", "one"}, {"a", "bone"}, {"long", strings.Repeat("x", 200)}} {
+			l.once.Owner = func(context.Context) string { return run[1] }
+			_, err := idempotency.Do(l.Context(), l.once, run[0], func(ctx context.Context) (string, error) {
+				for range 2 {
+					l.fake.Fail("TransactWriteItems", fakedynamo.Fault{Code: "ValidationException"})
+					_ = l.store.CompleteTx(ctx, "charged", receipt(nil))
+				}
+				return "", errors.New("again")
+			})
+			if err == nil || len(c.heard) != 2 || *c.heard[0].ClientRequestToken != *c.heard[1].ClientRequestToken {
+				l.Fatalf("%v: %v, %d requests", run, err, len(c.heard))
+			}
+			token := *c.heard[0].ClientRequestToken
+			if other, taken := seen[token]; taken || len(token) > 36 {
+				l.Errorf("%v has the token of %s, %q", run, other, token)
+			}
+			seen[token] = fmt.Sprint(run)
+			c.heard = nil
+		}
+	})
+}
+
+// Two calls of one execution, which names itself as the owner of both, had one token, and the second transaction was
+// taken for the first one.
+func TestRegression_ATransactionForEachKeyOfAnExecution(t *testing.T) {
+	tills(t, func(l *till) {
+		l.once.Owner = func(context.Context) string { return "execution-1" }
+		_, err := idempotency.Do(l.Context(), l.once, "another key", func(ctx context.Context) (string, error) {
+			return "sold", l.store.CompleteTx(ctx, "sold", receipt(nil))
+		})
+		if err != nil {
+			l.Fatal(err)
+		}
 		l.tx = func(ctx context.Context) error {
-			token, _ := idempotency.Token(ctx)
-			owner = token.Owner
+			before := l.fake.Calls("TransactWriteItems")
+			err := l.store.CompleteTx(ctx, "charged", charge)
+			if got := l.fake.Calls("TransactWriteItems") - before; got != 1 {
+				l.Errorf("%d requests, want 1", got)
+			}
+			return err
+		}
+		l.paid(1)
+		l.charged(1)
+	})
+}
+
+// A token is taken, the transaction goes through without it and its reply is lost: the handler that asked again was told
+// that another transaction had completed its record.
+func TestRegression_ALostReplyAfterATokenThatIsTaken(t *testing.T) {
+	tills(t, func(l *till) {
+		taken, lost := fakedynamo.Fault{Code: "IdempotentParameterMismatchException"}, fakedynamo.Fault{DropReply: true}
+		l.tx = func(ctx context.Context) error {
+			l.fake.Fail("TransactWriteItems", taken, lost, lost, lost)
+			if err := l.store.CompleteTx(ctx, "charged", charge); err == nil {
+				l.Error("the reply was not lost")
+			}
+			l.fake.Fail("TransactWriteItems", taken)
 			return l.store.CompleteTx(ctx, "charged", charge)
 		}
 		l.paid(1)
-		if got := *c.heard[0].ClientRequestToken; got != owner || len(owner) != 32 {
-			l.Errorf("the token is %q, want that of the owner %q", got, owner)
+		l.charged(1)
+	})
+}
+
+// What DynamoDB has rejected did not go through, so that it is no rival of what is sent afterwards.
+func TestALostReplyAfterARejectedTransaction(t *testing.T) {
+	tills(t, func(l *till) {
+		lost := fakedynamo.Fault{DropReply: true}
+		l.tx = func(ctx context.Context) error {
+			l.fake.Fail("TransactWriteItems", fakedynamo.Fault{Code: "ValidationException"}, lost, lost, lost)
+			for _, writes := range [][]types.TransactWriteItem{{receipt(nil)}, {charge}} {
+				if err := l.store.CompleteTx(ctx, "charged", writes...); err == nil {
+					l.Error("the transaction was acknowledged")
+				}
+			}
+			time.Sleep(11 * time.Minute) // the token is forgotten
+			return l.store.CompleteTx(ctx, "charged", charge)
+		}
+		l.once.Lease = time.Hour
+		l.paid(1)
+		l.charged(1)
+	})
+}
+
+// Nobody settles a run that is lost: its transactions are forgotten at once.
+func TestTransactionsOfALostRunAreForgotten(t *testing.T) {
+	tills(t, func(l *till) {
+		l.tx = func(ctx context.Context) error {
+			token, _ := idempotency.Token(ctx)
+			b := ask(token.Key, "B")
+			b.Now = b.Now.Add(time.Hour)
+			win(l, l.store, b)
+			err := l.store.CompleteTx(ctx, "charged", charge)
+			if got := l.store.Running(); !errors.Is(err, idempotency.ErrLost) || got != 0 {
+				l.Errorf("got %v, with the transactions of %d runs left", err, got)
+			}
+			return err
+		}
+		if _, err := l.pay(); !errors.Is(err, idempotency.ErrLost) {
+			l.Errorf("got %v, want ErrLost", err)
 		}
 	})
 }
