@@ -68,8 +68,14 @@ func (op *operation) encode(v any) (result Result, err error) {
 	return Result{Encoding: JSON, Data: data}, err
 }
 
-// decode makes the value that v points to of data, which is what a Result of that encoding says, unpacked.
-func (op *operation) decode(data []byte, encoding Encoding, v any) error {
+// decode makes the value that v points to of data, which is what a Result of that encoding says, unpacked. A panic on the
+// way is an error, as it is for encode.
+func (op *operation) decode(data []byte, encoding Encoding, v any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	switch {
 	case encoding == None && (op.Codec != nil || op.shape.empty || op.shape.nilable):
 		return nil // v points to the zero value

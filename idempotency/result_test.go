@@ -61,6 +61,8 @@ func (i *id) UnmarshalText(text []byte) error {
 	return nil
 }
 
+type sku string
+
 type base struct{ Base int }
 
 type everything struct {
@@ -73,11 +75,11 @@ type everything struct {
 	S      string
 	B      []byte
 	T      time.Time
-	Number json.Number
+	Number json.Number `json:",omitempty"`
 	Big    *big.Int
 	Addr   netip.Addr
 	P      *everything `json:",omitempty"`
-	M      map[id]int
+	M      map[sku]int
 	K      map[int8]bool
 	A      [2]bool
 	Any    any
@@ -89,12 +91,12 @@ func everythingThereIs() everything {
 	e := everything{
 		base: base{1}, I64: math.MaxInt64, U64: math.MaxUint64, F: 0.1, F32: 0.1, S: "<&>\u2028\ufffd\\ufffd\x00é😀", B: []byte{0, 255},
 		T: time.Date(2026, 11, 22, 1, 2, 3, 456789012, time.UTC), Number: "12345678901234567890.10", Big: new(big.Int).Lsh(big.NewInt(1), 200),
-		Addr: netip.MustParseAddr("::1"), M: map[id]int{"a": 1}, K: map[int8]bool{-1: true}, A: [2]bool{true, false},
+		Addr: netip.MustParseAddr("::1"), M: map[sku]int{"a": 1}, K: map[int8]bool{-1: true}, A: [2]bool{true, false},
 		Any: map[string]any{"n": json.Number("9007199254740993"), "l": []any{nil, "x", true}}, D: time.Hour,
 	}
 	e.P = new(everything)
 	*e.P = e
-	e.P.Number, e.P.P, e.P.Any = "0", nil, nil
+	e.P.Number, e.P.P, e.P.Any = "", nil, nil
 	return e
 }
 
@@ -121,6 +123,12 @@ func TestReplayIsEqualToTheFirstResult(t *testing.T) {
 		replays("int64 beyond a float", int64(1<<53+1)),
 		replays("uint64", uint64(math.MaxUint64)),
 		replays("a number in an interface", any(json.Number("9007199254740993"))),
+		replays("a number that is empty", struct {
+			N json.Number `json:",omitempty"`
+		}{}),
+		replays("keys that write themselves", map[netip.Addr]int{netip.IPv6Loopback(): 1}),
+		replays("keys of a time", map[onlyTime]int{{time.Unix(7, 0).UTC()}: 1}),
+		replays("keys that are numbers", map[time.Duration]int{7: 1}),
 		replays("a decimal in an interface", any(map[string]any{"price": json.Number("0.10000000000000000000001")})),
 		replays("float", math.SmallestNonzeroFloat64),
 		replays("negative zero", math.Copysign(0, -1)),
@@ -218,6 +226,25 @@ func TestResultThatCannotBeEncoded(t *testing.T) {
 	}
 }
 
+// An ajar can be written and not read.
+type ajar struct{ N int }
+
+func (ajar) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
+func (*ajar) UnmarshalJSON([]byte) error  { panic("boom") }
+
+// A type that panics over its own JSON brought the caller down with each replay.
+func TestRegression_APanicOfADecoderIsACorruptRecord(t *testing.T) {
+	s := newStage()
+	f := func(context.Context) (ajar, error) { return ajar{7}, nil }
+	if _, err := idempotency.Do(t.Context(), s.config, "7", f); err != nil {
+		t.Fatal(err)
+	}
+	got, err := idempotency.Do(t.Context(), s.config, "7", f)
+	if want := "record: panic: boom"; !errors.Is(err, idempotency.ErrCorrupt) || !contains(err.Error(), want) || got != (ajar{}) {
+		t.Errorf("got %v, %v; want %s", got, err, want)
+	}
+}
+
 type oneWay struct{ N int }
 
 func (oneWay) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
@@ -225,6 +252,10 @@ func (oneWay) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
 type oneWayText string
 
 func (oneWayText) MarshalText() ([]byte, error) { return nil, nil }
+
+type countdown int
+
+func (c *countdown) UnmarshalText(text []byte) error { return json.Unmarshal(text, (*int)(c)) }
 
 type hidden struct{ n int } //nolint:unused // it is there to be left out
 
@@ -272,6 +303,11 @@ func TestTypeThatJSONDoesNotCarryIsRefused(t *testing.T) {
 		refuses[url.URL]("is not exported"),
 		refuses[map[float64]int]("the keys of map[float64]int are of type float64"),
 		refuses[map[oneWay]int]("the keys of map[idempotency_test.oneWay]int are of type idempotency_test.oneWay"),
+		refuses[map[id]int]("the keys of map[idempotency_test.id]int are read with the UnmarshalText of idempotency_test.id, and not written with its MarshalText"),
+		refuses[map[listening]int]("a key of map[idempotency_test.listening]int has the MarshalText of a field that is embedded, which leaves out the others"),
+		refuses[map[countdown]int]("a key of map[idempotency_test.countdown]int has an UnmarshalText and no MarshalText"),
+		refuses[struct{ N json.Number }](`N is a json.Number, of which "" would be replayed as 0: tag it omitempty`),
+		refuses[[]json.Number](`[]json.Number is a json.Number, of which "" would be replayed as 0: tag it omitempty`),
 		refuses[oneWay]("oneWay has a MarshalJSON and no UnmarshalJSON"),
 		refuses[[]oneWayText]("oneWayText has a MarshalText and no UnmarshalText"),
 	} {

@@ -32,7 +32,10 @@ func shapeOf(t reflect.Type) shape {
 	return w.shape
 }
 
-var rawJSON = reflect.TypeFor[json.RawMessage]() //nolint:gochecknoglobals // it is a constant
+var (
+	rawJSON = reflect.TypeFor[json.RawMessage]() //nolint:gochecknoglobals // it is a constant
+	number  = reflect.TypeFor[json.Number]()     //nolint:gochecknoglobals // as above
+)
 
 func isNilable(t reflect.Type) bool {
 	k := t.Kind()
@@ -102,10 +105,12 @@ func (w *shapeWalk) pointer(p place, name string) {
 }
 
 func (w *shapeWalk) keys(t reflect.Type, name string) {
+	reads, writes := has[encoding.TextUnmarshaler](t), has[encoding.TextMarshaler](t)
 	switch k := t.Kind(); {
-	case k == reflect.String, reflect.Int <= k && k <= reflect.Uintptr:
-	case has[encoding.TextMarshaler](t) && has[encoding.TextUnmarshaler](t):
-	default:
+	case k == reflect.String && reads && writes:
+		w.lose("the keys of %s are read with the UnmarshalText of %v, and not written with its MarshalText", name, t)
+	case k == reflect.String, reflect.Int <= k && k <= reflect.Uintptr && !reads && !writes:
+	case !customBy[encoding.TextMarshaler, encoding.TextUnmarshaler](w, place{t, false}, "a key of "+name, "Text"):
 		w.lose("the keys of %s are of type %v", name, t)
 	}
 }

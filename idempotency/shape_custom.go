@@ -12,82 +12,83 @@ func (w *shapeWalk) custom(p place, name string) bool {
 	switch {
 	case p.Type == rawJSON:
 		w.lose("%s is a json.RawMessage, of which nil would be replayed as null: tag it omitempty", name)
-	case has[json.Marshaler](p.Type) && !has[json.Unmarshaler](p.Type):
-		w.lose("%s has a MarshalJSON and no UnmarshalJSON", name)
-	case has[json.Marshaler](p.Type):
-		w.reaches(p, name, "MarshalJSON", p.Implements(reflect.TypeFor[json.Marshaler]()))
-		w.declares(p, name, "MarshalJSON", embedsJSON, declaresJSON)
 		return true
-	case has[json.Unmarshaler](p.Type):
+	case p.Type == number:
+		w.lose("%s is a json.Number, of which \"\" would be replayed as 0: tag it omitempty", name)
 		return true
-	case has[encoding.TextMarshaler](p.Type) && !has[encoding.TextUnmarshaler](p.Type):
-		w.lose("%s has a MarshalText and no UnmarshalText", name)
-	case has[encoding.TextMarshaler](p.Type):
-		w.reaches(p, name, "MarshalText", p.Implements(reflect.TypeFor[encoding.TextMarshaler]()))
-		w.declares(p, name, "MarshalText", embedsText, declaresText)
-		return true
-	case has[encoding.TextUnmarshaler](p.Type):
-		return true
+	}
+	return customBy[json.Marshaler, json.Unmarshaler](w, p, name, "JSON") ||
+		customBy[encoding.TextMarshaler, encoding.TextUnmarshaler](w, p, name, "Text")
+}
+
+// customBy reports whether p has a method that writes it, of the interface W, or one that reads it, of the interface R.
+func customBy[W, R any](w *shapeWalk, p place, name, what string) bool {
+	writes, reads := has[W](p.Type), has[R](p.Type)
+	switch {
+	case !writes && !reads:
+		return false
+	case !reads:
+		w.lose("%s has a Marshal%s and no Unmarshal%[2]s", name, what)
+	case !writes && what == "Text" && p.Kind() != reflect.String: // only a string is read with it
+		w.lose("%s has an Unmarshal%s and no Marshal%[2]s", name, what)
+	case writes && !p.addressable && !p.Implements(reflect.TypeFor[W]()):
+		w.lose("%s is in a map, where its Marshal%s is not called, for it wants a pointer", name, what)
+	case !lent[W, R](p.Type):
+	case declares(p.Type, "Unmarshal"+what) && (!writes || declares(p.Type, "Marshal"+what)):
+	case !writes:
+		w.lose("%s has the Unmarshal%s of a field that is embedded, and no Marshal%[2]s", name, what)
+	default:
+		w.lender(p, name, what)
+	}
+	return true
+}
+
+// lent reports whether t is a struct with a field that is embedded and has such methods, or may have.
+func lent[W, R any](t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for f := range t.Fields() {
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if f.Anonymous && (inner.Kind() == reflect.Interface || has[W](inner) || has[R](inner)) {
+			return true
+		}
 	}
 	return false
 }
 
-// reaches refuses what is encoded without its method and decoded with it.
-func (w *shapeWalk) reaches(p place, name, method string, byValue bool) {
-	if !p.addressable && !byValue {
-		w.lose("%s is in a map, where its %s is not called, for it wants a pointer", name, method)
-	}
-}
-
-// declares refuses a struct whose methods are those of a field that is embedded, and say nothing of the fields beside it.
-func (w *shapeWalk) declares(p place, name, method string, embeds, declares func(reflect.Type) bool) {
-	if p.Kind() != reflect.Struct {
-		return
-	}
+// lender goes on in the field that has lent its methods to the struct p, and which must be all that is in it.
+func (w *shapeWalk) lender(p place, name, what string) {
 	var parts []reflect.StructField
-	embedded := false
 	for f := range p.Fields() {
-		embedded = embedded || f.Anonymous && embeds(f.Type)
 		if f.Anonymous || f.Type.Size() > 0 {
 			parts = append(parts, f)
 		}
 	}
+	f := parts[0]
 	switch {
-	case !embedded || declares(p.Type):
 	case len(parts) > 1:
-		w.lose("%s has the %s of a field that is embedded, which leaves out the others", name, method)
+		w.lose("%s has the Marshal%s of a field that is embedded, which leaves out the others", name, what)
+	case f.Type.Kind() == reflect.Pointer:
+		w.lose("%s.%s is an embedded pointer, whose methods are called before it points to anything", name, f.Name)
 	default:
-		w.walk(place{parts[0].Type, p.addressable}, name+"."+parts[0].Name)
+		w.walk(place{f.Type, p.addressable}, name+"."+f.Name)
 	}
 }
 
-func embedsJSON(t reflect.Type) bool {
-	return t.Kind() == reflect.Interface || has[json.Marshaler](t) || has[json.Unmarshaler](t)
-}
-
-func embedsText(t reflect.Type) bool {
-	return t.Kind() == reflect.Interface || has[encoding.TextMarshaler](t) || has[encoding.TextUnmarshaler](t)
-}
-
-func declaresJSON(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return (declared(t.MethodByName("MarshalJSON")) || declared(p.MethodByName("MarshalJSON"))) &&
-		(declared(t.MethodByName("UnmarshalJSON")) || declared(p.MethodByName("UnmarshalJSON")))
-}
-
-func declaresText(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return (declared(t.MethodByName("MarshalText")) || declared(p.MethodByName("MarshalText"))) &&
-		(declared(t.MethodByName("UnmarshalText")) || declared(p.MethodByName("UnmarshalText")))
-}
-
-// declared reports whether there is a method, and whether it was written for its type. What comes from a field that is
+// declares reports whether a method, of t or of a pointer to it, was written for t. What comes from a field that is
 // embedded is written by the compiler.
-func declared(m reflect.Method, ok bool) bool {
-	if !ok {
-		return false
+func declares(t reflect.Type, method string) bool {
+	for _, t := range []reflect.Type{t, reflect.PointerTo(t)} {
+		if m, ok := t.MethodByName(method); ok {
+			pc := m.Func.Pointer()
+			if file, _ := runtime.FuncForPC(pc).FileLine(pc); file != "<autogenerated>" {
+				return true
+			}
+		}
 	}
-	pc := m.Func.Pointer()
-	file, _ := runtime.FuncForPC(pc).FileLine(pc)
-	return file != "<autogenerated>"
+	return false
 }

@@ -61,7 +61,7 @@ func (w *fieldWalk) member(p place, field, member, options, name string) {
 		w.lose("%s and %s are both %q in JSON", other, name, member)
 	}
 	w.names[member] = name
-	if p.Type == rawJSON && (strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")) {
+	if (p.Type == rawJSON || p.Type == number) && (strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")) {
 		return
 	}
 	w.shapeWalk.walk(p, name)

@@ -85,6 +85,44 @@ func (b *byPointer) UnmarshalJSON(text []byte) error { return json.Unmarshal(tex
 
 type Shadowed struct{ X, Y int }
 
+// A money embeds a pointer, whose methods are called before it points to anything.
+type money struct {
+	*big.Int
+
+	Currency string
+}
+
+type onlyMoney struct{ *big.Int }
+
+type host struct {
+	*netip.Addr
+
+	Port int
+}
+
+// A lenient reads more than it writes.
+type lenient struct{ N int }
+
+func (l *lenient) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &l.N) }
+
+type halfLenient struct {
+	lenient
+
+	Other int
+}
+
+// A reader reads what it does not write.
+type reader struct{ N int }
+
+func (r *reader) UnmarshalText(text []byte) error { return json.Unmarshal(text, &r.N) }
+
+// A marked one has a field that takes no room, beside the one that is embedded.
+type markedTime struct {
+	time.Time
+
+	mark struct{} //nolint:unused // it is there to be left out
+}
+
 // Some types lost a part of their values on the way, or gained one, and no replay told of it.
 func TestRegression_TypesWhoseReplaysWereNotEqualAreRefused(t *testing.T) {
 	for _, check := range []func(*testing.T){
@@ -130,7 +168,30 @@ func TestRegression_TypesWhoseReplaysWereNotEqualAreRefused(t *testing.T) {
 		refuses[[]*any]("[]*interface {} points to what can be nil, interface {}"),
 		refuses[map[string]byPointer]("map[string]idempotency_test.byPointer is in a map, where its MarshalJSON is not called, for it wants a pointer"),
 		refuses[map[string]struct{ B byPointer }]("B is in a map, where its MarshalJSON is not called, for it wants a pointer"),
+		refuses[map[string]struct {
+			*Shadowed
+
+			B byPointer
+		}]("B is in a map, where its MarshalJSON is not called, for it wants a pointer"),
 		refuses[map[string][1]big.Int]("is in a map, where its MarshalJSON is not called, for it wants a pointer"),
+	} {
+		check(t)
+	}
+}
+
+// A pointer that is embedded lent its methods to the struct around it: some replays panicked, for nothing is at that pointer
+// before it is decoded, and others left out the fields beside it.
+func TestRegression_MethodsOfAnEmbeddedPointerAreRefused(t *testing.T) {
+	for _, check := range []func(*testing.T){
+		refuses[money]("money has the MarshalJSON of a field that is embedded, which leaves out the others"),
+		refuses[[]host]("host has the MarshalText of a field that is embedded, which leaves out the others"),
+		refuses[onlyMoney]("onlyMoney.Int is an embedded pointer, whose methods are called before it points to anything"),
+		refuses[*onlyMoney]("onlyMoney.Int is an embedded pointer, whose methods are called before it points to anything"),
+		refuses[struct{ onlyMoney }]("onlyMoney.Int is an embedded pointer, whose methods are called before it points to anything"),
+		refuses[struct{ *netip.Addr }]("Addr is an embedded pointer, whose methods are called before it points to anything"),
+		refuses[halfLenient]("halfLenient has the UnmarshalJSON of a field that is embedded, and no MarshalJSON"),
+		refuses[struct{ *lenient }]("has the UnmarshalJSON of a field that is embedded, and no MarshalJSON"),
+		refuses[reader]("reader has an UnmarshalText and no MarshalText"),
 	} {
 		check(t)
 	}
@@ -172,6 +233,7 @@ func TestCommonResultsAreReplayed(t *testing.T) {
 		replays("an answer with everything", gatewayResponse{201, map[string]string{"a": "b"}, map[string][]string{"c": {"d"}}, "{}", true, []string{}}),
 		replays("a pointer to one", &gatewayResponse{StatusCode: 200}),
 		replays("a time in a struct", onlyTime{at}),
+		replays("a time in a struct, with a mark", markedTime{Time: at}),
 		replays("methods of one's own", dated{at, "UTC"}),
 		replays("generic methods", optional[int]{0, true}),
 		replays("no document", document{}),
