@@ -24,9 +24,10 @@ type ForceFlusher interface {
 //	lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(flusher.Flush))
 //
 // After each call, however it ended, every provider is told to flush, all at once, and the answer waits for that: until
-// all are done, for the budget at most, and at most until 100 ms before ctx's own deadline. With less time left it
-// neither flushes nor waits. The call's result, error or panic stays as it is: what goes wrong with a flush goes to
-// [otel.Handle].
+// all are done, for the budget at most, and at most until 100 ms before ctx's own deadline. With less time left it does
+// not wait, though what leaves at once, such as a line on standard output, may still be in time. The call's result,
+// error or panic stays as it is: [otel.Handle] is told, within the same limits, of a flush that fails, and of one that
+// takes longer than the budget.
 //
 // The handler's context has no part in the flush, it may have ended. Nor does the end of the budget: an exporter that is
 // cut short drops what it has in hand, where one that is late finishes when the process next runs. So the flush goes on,
@@ -59,7 +60,7 @@ func NewFlusher(budget time.Duration, providers ...ForceFlusher) *Flusher {
 		if p == nil {
 			panic(fmt.Sprintf("tracing: NewFlusher: provider %d of %d is nil; leave it out", i+1, len(providers)))
 		}
-		f.queues = append(f.queues, &queue{provider: p})
+		f.queues = append(f.queues, &queue{provider: p, budget: budget})
 	}
 	return f
 }
@@ -75,19 +76,21 @@ func (f *Flusher) after(ctx context.Context) {
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline)-flushMargin)
 	}
-	if wait > 0 {
-		f.flush(wait)
-	}
+	f.flush(wait)
 }
 
 // Flush flushes all providers, and waits for the budget at most. It is for lambda.WithEnableSIGTERM, which calls it when
 // Lambda is about to end the process, half a second before: a budget of more than that is of no use there.
 func (f *Flusher) Flush() { f.flush(f.budget) }
 
+// flush has all providers flush, and waits for them, but no longer than wait.
 func (f *Flusher) flush(wait time.Duration) {
 	rounds := make([]*round, len(f.queues))
 	for i, q := range f.queues {
 		rounds[i] = q.join()
+	}
+	if wait <= 0 {
+		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -95,7 +98,6 @@ func (f *Flusher) flush(wait time.Duration) {
 		select {
 		case <-r.done:
 		case <-timer.C:
-			report(fmt.Errorf("tracing: flush: not done within %v, what is left is delayed", wait))
 			return
 		}
 	}
@@ -104,6 +106,7 @@ func (f *Flusher) flush(wait time.Duration) {
 // A queue flushes one provider, one round at a time.
 type queue struct {
 	provider ForceFlusher
+	budget   time.Duration
 
 	mu        sync.Mutex
 	now, next *round // nil if there is none
@@ -129,16 +132,24 @@ func (q *queue) join() *round {
 
 func (q *queue) run(r *round) {
 	defer q.end(r) // whatever the provider does
-	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
-	defer cancel()
-	defer func() {
-		if v := recover(); v != nil {
-			report(fmt.Errorf("tracing: flush: panic: %v", v))
-		}
-	}()
-	if err := q.provider.ForceFlush(ctx); err != nil {
+	if err := q.flush(); err != nil {
 		report(fmt.Errorf("tracing: flush: %w", err))
 	}
+}
+
+func (q *queue) flush() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
+	defer cancel()
+	late := time.AfterFunc(q.budget, func() { // not by those who wait, for nobody knows how long otel.Handle takes
+		report(fmt.Errorf("tracing: flush: not done within %v, what is left is delayed", q.budget))
+	})
+	defer late.Stop()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return q.provider.ForceFlush(ctx)
 }
 
 func (q *queue) end(r *round) {

@@ -98,23 +98,25 @@ func TestFlusherConfig(t *testing.T) {
 	}
 }
 
-// How long the answer waits, by how long the flush takes and by the time that is left.
+// How long the answer waits, by how long the flush takes and by the time that is left. It begins in any case.
 func TestFlusherWaits(t *testing.T) {
 	const budget, forever = time.Second, time.Hour
+	const late = "tracing: flush: not done within 1s, what is left is delayed"
 	for _, tt := range []struct {
 		name         string
 		takes, left  time.Duration // 0: no deadline
-		flushes      int64
 		waits        time.Duration
 		wantsHandled string
 	}{
-		{"no time at all", 0, 0, 1, 0, ""},
-		{"as long as it takes", 300 * time.Millisecond, 0, 1, 300 * time.Millisecond, ""},
-		{"a deaf one", forever, 0, 1, budget, "tracing: flush: not done within 1s, what is left is delayed"},
-		{"with time to spare", 300 * time.Millisecond, time.Minute, 1, 300 * time.Millisecond, ""},
-		{"short of time", 300 * time.Millisecond, 250 * time.Millisecond, 1, 150 * time.Millisecond, "tracing: flush: not done within 150ms, what is left is delayed"},
-		{"out of time", 0, 100 * time.Millisecond, 0, 0, ""},
-		{"after the end", 0, -time.Second, 0, 0, ""},
+		{"no time at all", 0, 0, 0, ""},
+		{"as long as it takes", 300 * time.Millisecond, 0, 300 * time.Millisecond, ""},
+		{"a deaf one", forever, 0, budget, late},
+		{"with time to spare", 300 * time.Millisecond, time.Minute, 300 * time.Millisecond, ""},
+		{"a deaf one, with time to spare", forever, 15 * time.Minute, budget, late},
+		{"short of time", 300 * time.Millisecond, 250 * time.Millisecond, 150 * time.Millisecond, ""},
+		{"a deaf one, short of time", forever, 250 * time.Millisecond, 150 * time.Millisecond, late},
+		{"out of time", 300 * time.Millisecond, 100 * time.Millisecond, 0, ""},
+		{"after the end", 300 * time.Millisecond, -time.Second, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			handled := handled(t)
@@ -132,14 +134,60 @@ func TestFlusherWaits(t *testing.T) {
 				if err := f.Do(ctx, func(context.Context) error { return want }); err != want { //nolint:errorlint // the same value
 					t.Errorf("Do = %v, want %v", err, want)
 				}
-				if waited := time.Since(began); waited != tt.waits || p.began.Load() != tt.flushes {
-					t.Errorf("waited %v for %d flushes, want %v for %d", waited, p.began.Load(), tt.waits, tt.flushes)
+				if waited := time.Since(began); waited != tt.waits {
+					t.Errorf("waited %v, want %v", waited, tt.waits)
+				}
+				time.Sleep(2 * forever)
+				if p.ended.Load() != 1 {
+					t.Errorf("%d flushes, want one", p.ended.Load())
 				}
 				if got := strings.Join(handled(), "\n"); got != tt.wantsHandled {
 					t.Errorf("otel.Handle was given %q, want %q", got, tt.wantsHandled)
 				}
-				time.Sleep(2 * forever)
 			})
+		})
+	}
+}
+
+// TestRegression_NothingLeavesWhenTimeIsShort: an invocation that had used its time up, the one whose telemetry matters
+// most, was not flushed at all, not even to standard output.
+func TestRegression_NothingLeavesWhenTimeIsShort(t *testing.T) {
+	for _, left := range []time.Duration{90 * time.Millisecond, 100 * time.Millisecond, -time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &provider{}
+			f := tracing.NewFlusher(300*time.Millisecond, p)
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			defer cancel()
+			_ = f.Do(ctx, nothing)
+			synctest.Wait()
+			if p.ended.Load() != 1 {
+				t.Errorf("with %v left: %d flushes, want one", left, p.ended.Load())
+			}
+		})
+	}
+}
+
+// TestRegression_AnswerWaitsForTheErrorHandler: the answer reported a flush that was late itself, so that an error
+// handler that takes its time, as one that logs over the network does, delayed it beyond the budget.
+func TestRegression_AnswerWaitsForTheErrorHandler(t *testing.T) {
+	handled(t) // restores the handler
+	for name, p := range map[string]flushFunc{
+		"late":  func(context.Context) error { time.Sleep(time.Minute); return nil },
+		"fails": func(context.Context) error { return errors.New("no route") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var reports atomic.Int64
+			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { time.Sleep(time.Hour); reports.Add(1) }))
+			f := tracing.NewFlusher(time.Second, p)
+			began := time.Now()
+			_ = f.Do(t.Context(), nothing)
+			if waited := time.Since(began); waited != time.Second {
+				t.Errorf("%s: the answer waited %v, want the budget", name, waited)
+			}
+			time.Sleep(2 * time.Hour)
+			if reports.Load() != 1 {
+				t.Errorf("%s: %d reports, want one", name, reports.Load())
+			}
 		})
 	}
 }
