@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -16,21 +17,20 @@ const maxClaims = 3
 // followed by another.
 func (r *run) compete(ctx context.Context) error {
 	w := waiting{limit: r.op.Wait}
-	record, err := r.claim(false)
-	var next Record // the dead run to take over from
+	var dead Record // the run to take over from
+	record, err := r.claim(dead)
 	for claims := 1; ; claims++ {
-		dead := next
-		next = Record{}
 		switch {
 		case err != nil:
 			return r.unclaimed(ctx, err)
 		case r.owns(record):
 			r.attempt = record.Attempt
-			if record.Attempt <= dead.Attempt {
+			if r.attempt != dead.Attempt+1 {
 				dead = Record{} // it was released, or swept, before the claim
 			}
 			return r.own(ctx, dead)
-		case record.Status == "": // it is gone since
+		case record.Status == "":
+			dead = Record{} // it is gone since
 		case record.Status != InProgress && record.Status != Completed:
 			return r.refuse(ctx, &CorruptError{r.subject(), fmt.Errorf("unknown status %q", record.Status)})
 		case r.mismatch(record):
@@ -41,16 +41,13 @@ func (r *run) compete(ctx context.Context) error {
 			if r.op.RefuseAbandoned && r.op.Reconcile == nil {
 				return r.refuse(ctx, &UncertainError{Subject: r.subject(), Attempt: record.Attempt})
 			}
-			next = record
+			dead = record
 		case w.sleep(&r.ctx):
-			claims = 0
+			claims, dead = 0, Record{}
 			record, err = r.look(&w)
 			continue
-		case ctx.Err() != nil:
-			r.outcome = Refused
-			return ctx.Err()
 		default:
-			return r.refuse(ctx, &InProgressError{r.subject(), r.leaseLeft(record)})
+			return r.leave(ctx, &InProgressError{r.subject(), r.leaseLeft(record)})
 		}
 		if claims >= maxClaims {
 			if !w.sleep(&r.ctx) {
@@ -58,20 +55,26 @@ func (r *run) compete(ctx context.Context) error {
 			}
 			claims = 0
 		}
-		record, err = r.claim(next.Status != "")
+		record, err = r.claim(dead)
 	}
 }
 
-// claim asks for the key, and is believed only as long as the lease that it got is good and somebody waits for it.
-func (r *run) claim(takeOver bool) (Record, error) {
-	r.owner, r.takesOver = r.claimer(takeOver), takeOver
+// claim asks for the key, also if it is that of a dead run, unless dead is zero. An answer that comes when the lease which
+// it grants is over is not believed.
+func (r *run) claim(dead Record) (Record, error) {
+	var takeOver *Run
+	if dead.Status != "" {
+		takeOver = new(dead.Run())
+	}
+	r.takesOver = takeOver != nil
+	r.owner = r.claimer()
 	r.stage = claiming
 	record, err := r.ask(takeOver)
-	if err == nil && r.owns(record) && r.deadline.IsZero() && r.beats.left() < 0 {
-		record, err = r.ask(false) // what it takes over must have been looked at
+	if err == nil && r.owns(record) && errors.Is(r.late(), errLate) {
+		record, err = r.ask(takeOver)
 	}
 	if err == nil && r.owns(record) {
-		err = r.ctx.Err()
+		err = r.late()
 	}
 	if err != nil {
 		return Record{}, r.storeError("claim", err)
@@ -80,11 +83,25 @@ func (r *run) claim(takeOver bool) (Record, error) {
 	return record, nil
 }
 
+var errLate = errors.New("the lease was over when it was granted")
+
+// late is why the call is not to be made any more though its key is claimed: nobody waits for it, or others may have taken
+// it over.
+func (r *run) late() error {
+	switch {
+	case r.ctx.Err() != nil:
+		return r.ctx.Err()
+	case r.beats.good >= 0 && r.beats.left() < 0: // or it was over from the start
+		return errLate
+	}
+	return nil
+}
+
 // claimer is who claims. A run that has a name takes over under another, used once, if Reconcile is to say first what the
 // dead run did: what bears its own name is taken for itself, and nobody is asked about it.
-func (r *run) claimer(takeOver bool) string {
+func (r *run) claimer() string {
 	switch {
-	case r.as != "" && (!takeOver || r.op.Reconcile == nil):
+	case r.as != "" && (!r.takesOver || r.op.Reconcile == nil):
 		return r.as
 	case r.owner != "" && r.owner != r.as:
 		return r.owner
@@ -94,7 +111,7 @@ func (r *run) claimer(takeOver bool) string {
 	return string(hex.AppendEncode(make([]byte, 0, 2*len(random)), random[:]))
 }
 
-func (r *run) ask(takeOver bool) (Record, error) {
+func (r *run) ask(takeOver *Run) (Record, error) {
 	now := time.Now()
 	lease := r.lease(now)
 	r.beats.confirm(now, lease)
@@ -142,11 +159,7 @@ func (r *run) unclaimed(ctx context.Context, err error) error {
 		r.takeBack(ctx)
 		r.stage = idle
 	}
-	if ctx.Err() != nil {
-		r.outcome = Refused
-		return ctx.Err()
-	}
-	return r.refuse(ctx, err)
+	return r.leave(ctx, err)
 }
 
 // takeBack undoes a claim that failed, and that the store may have granted all the same. The key is free then, as it was

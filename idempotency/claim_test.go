@@ -125,7 +125,7 @@ func TestRecordThatIsGoneWhenOneLooksIsClaimedAgain(t *testing.T) {
 	s.Store = noted
 	s.want(t, t.Context(), order{ID: "6"}, 2, idempotency.Ran, 4)
 	for _, c := range noted.claims {
-		if c.TakeOver {
+		if c.TakeOver != nil {
 			t.Error("a claim takes over from a run that was not looked at")
 		}
 	}

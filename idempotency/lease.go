@@ -101,8 +101,11 @@ func (h *heartbeat) beat(ctx context.Context, round int) {
 	over := time.AfterFunc(left, h.tell) // whatever becomes of the renewal
 	defer over.Stop()
 	now := time.Now()
-	err := op.Store.Extend(ctx, h.run.key, h.run.owner, now.Round(0).Add(op.Lease))
-	if errors.Is(err, ErrLost) {
+	done, err := h.renew(ctx, now)
+	switch {
+	case done:
+		return
+	case errors.Is(err, ErrLost):
 		h.lose()
 		return
 	}
@@ -121,6 +124,20 @@ func (h *heartbeat) beat(ctx context.Context, round int) {
 	if round == h.round {
 		h.timer.Reset(next)
 	}
+}
+
+// renew asks for a lease as of now, unless the record is done: the handler may have completed it in a transaction of its own.
+func (h *heartbeat) renew(ctx context.Context, now time.Time) (done bool, err error) {
+	r := h.run
+	err = r.op.Store.Extend(ctx, r.key, r.owner, now.Round(0).Add(r.op.Lease))
+	if !errors.Is(err, ErrLost) || !r.handed.Load() {
+		return false, err
+	}
+	record, problem := r.op.Store.Load(ctx, r.key)
+	if problem != nil {
+		return false, problem
+	}
+	return record.Owner == r.owner && record.Status == Completed, err
 }
 
 // lose notes that the record has another owner.

@@ -70,7 +70,7 @@ func (r Record) free(c Claim) bool {
 	if r.Status == Completed {
 		return r.Expires.Before(now)
 	}
-	return c.TakeOver && r.Lease.Before(now.Add(-c.Skew))
+	return c.TakeOver != nil && *c.TakeOver == r.Run() && r.Lease.Before(now.Add(-c.Skew))
 }
 
 // Complete implements [Store].

@@ -26,7 +26,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 func claimOf(key string, lease, expires time.Duration) idempotency.Claim {
 	now := time.Now()
 	return idempotency.Claim{
-		Key: key, Owner: "owner of " + key, Now: now, Lease: now.Add(lease), Expires: now.Add(expires), TakeOver: true,
+		Key: key, Owner: "owner of " + key, Now: now, Lease: now.Add(lease), Expires: now.Add(expires),
 	}
 }
 
@@ -87,7 +87,7 @@ func TestRegression_MemoryComparedMonotonicTimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := a
-	b.Owner = "B"
+	b.Owner, b.TakeOver = "B", &idempotency.Run{Owner: a.Owner, Attempt: 1}
 	b.Now = a.Now.Round(0).Add(2 * time.Minute)
 	r, err := m.Claim(t.Context(), b)
 	if err != nil || r.Owner != "B" {

@@ -31,6 +31,10 @@ func (r *run) follow(ctx context.Context, dead Record) (done bool, err error) {
 	case done:
 		r.adopt(ctx)
 		return true, nil
+	case r.late() != nil: // what was found out may be so no longer
+		_ = r.abandon(ctx)
+		r.stage = idle
+		return false, r.leave(ctx, &InProgressError{Subject: r.subject()})
 	case r.as != "":
 		r.release(ctx) // it was claimed under another name
 		r.stage = idle

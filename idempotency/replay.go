@@ -42,6 +42,15 @@ func (r *run) replay(ctx context.Context, record Record, cached bool) error {
 	return failure
 }
 
+// leave refuses the call, of whose caller it is not known whether it is still there.
+func (r *run) leave(ctx context.Context, err error) error {
+	if gone := ctx.Err(); gone != nil {
+		r.outcome = Refused
+		return gone
+	}
+	return r.refuse(ctx, err)
+}
+
 // refuse answers the call with an error of this package.
 func (r *run) refuse(ctx context.Context, err error) error {
 	r.outcome = Refused

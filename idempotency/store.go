@@ -25,9 +25,10 @@ type Store interface {
 	// the record that stands in the way.
 	//
 	// A record is free if there is none, if it is completed and its Expires is before c.Now, or if it is in progress, its
-	// Lease is before c.Now less c.Skew, and c.TakeOver is set. A record in progress is never judged by its Expires, but
-	// for one that has no Lease, which other libraries write. A record that c.Owner has claimed, or completed, before is
-	// its own: it is returned as it is, with a Lease not earlier than c.Lease if it is in progress.
+	// Lease is before c.Now less c.Skew, and its run is the one that c.TakeOver names: any other has not been looked at.
+	// A record in progress is never judged by its Expires, but for one that has no Lease, which other libraries write. A
+	// record that c.Owner has claimed, or completed, before is its own: it is returned as it is, with a Lease not earlier
+	// than c.Lease if it is in progress.
 	//
 	// The Attempt of a claimed record is one more than that of the record it replaces, and 1 if there was none.
 	Claim(ctx context.Context, c Claim) (Record, error)
@@ -64,7 +65,14 @@ type Claim struct {
 	Lease       time.Time // until when the run is taken to be alive; may be before Now
 	Expires     time.Time // when the record may be forgotten; the store keeps it at least as long as Lease
 	Skew        time.Duration
-	TakeOver    bool // whether a run whose lease is over may be followed by another
+	TakeOver    *Run // the run that may be followed if its lease is over; nil if none may
+}
+
+// A Run is what tells the run of a record from others of the same key. The attempt alone does not: it begins again when
+// a record is released.
+type Run struct {
+	Owner   string
+	Attempt int64
 }
 
 // A Completion is how a run ended.
@@ -96,6 +104,9 @@ type Record struct {
 	Expires     time.Time
 	Result      Result // of a completed record
 }
+
+// Run names the run of the record. All those of other libraries have one name, the zero Run.
+func (r Record) Run() Run { return Run{r.Owner, r.Attempt} }
 
 // A Result is what a run left to be replayed.
 type Result struct {

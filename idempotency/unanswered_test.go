@@ -30,7 +30,7 @@ func (s *unanswered) Claim(ctx context.Context, c idempotency.Claim) (idempotenc
 	return idempotency.Record{}, errBoom
 }
 
-func takesOver(c idempotency.Claim) bool { return c.TakeOver }
+func takesOver(c idempotency.Claim) bool { return c.TakeOver != nil }
 
 func named(name string) func(context.Context) string {
 	return func(context.Context) string { return name }

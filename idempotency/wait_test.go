@@ -200,7 +200,7 @@ func TestRunIsLookedAtBeforeItIsFollowed(t *testing.T) {
 		s.want(t, t.Context(), order{ID: "7"}, 1, idempotency.Ran, 5)
 		var takeOver []bool
 		for _, c := range noted.claims {
-			takeOver = append(takeOver, c.TakeOver)
+			takeOver = append(takeOver, c.TakeOver != nil)
 		}
 		if want := []bool{false, true, false}; !slices.Equal(takeOver, want) {
 			t.Errorf("claims that take over: %v, want %v", takeOver, want)

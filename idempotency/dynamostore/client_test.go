@@ -84,18 +84,24 @@ func (l *lossy) Do(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// ask is a claim of key by owner that takes over what it may.
+// ask is a claim of key by owner.
 func ask(key, owner string) idempotency.Claim {
 	now := time.Now()
 	return idempotency.Claim{
-		Key:      key,
-		Owner:    owner,
-		Now:      now,
-		Lease:    now.Add(time.Minute),
-		Expires:  now.Add(time.Hour),
-		Skew:     5 * time.Second,
-		TakeOver: true,
+		Key:     key,
+		Owner:   owner,
+		Now:     now,
+		Lease:   now.Add(time.Minute),
+		Expires: now.Add(time.Hour),
+		Skew:    5 * time.Second,
 	}
+}
+
+// follow is a claim by owner that takes over from the run of a token.
+func follow(dead idempotency.FencingToken, owner string) idempotency.Claim {
+	c := ask(dead.Key, owner)
+	c.TakeOver = &idempotency.Run{Owner: dead.Owner, Attempt: dead.Attempt}
+	return c
 }
 
 // end is how the run of c ends well.

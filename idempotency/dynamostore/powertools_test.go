@@ -82,6 +82,7 @@ func TestRecordsOfPowertools(t *testing.T) {
 						}
 						a := ask("fn#d41d8cd98f", "A")
 						a.Fingerprint = "ours"
+						a.TakeOver = &idempotency.Run{}
 						r, err := s.Claim(t.Context(), a)
 						var got string
 						switch {

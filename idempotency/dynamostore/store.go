@@ -24,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -106,7 +107,7 @@ func free(r idempotency.Record, c idempotency.Claim) bool {
 		return false
 	case r.Status == idempotency.Completed:
 		return over(r.Expires, c.Now)
-	case r.Status != idempotency.InProgress || !c.TakeOver:
+	case r.Status != idempotency.InProgress || c.TakeOver == nil || *c.TakeOver != r.Run():
 		return false
 	case r.Lease.IsZero():
 		return over(r.Expires, c.Now.Add(-c.Skew))
@@ -136,15 +137,15 @@ func (s *Store) take(ctx context.Context, c idempotency.Claim) (idempotency.Reco
 
 	e.condition = gone + " OR NOT " + owner + " = " + me +
 		" AND (" + status + " = " + e.text(string(idempotency.Completed)) + " AND " + expires + " < " + e.number(seconds(c.Now))
-	if c.TakeOver {
+	attempt := e.name(s.names.Attempt)
+	if c.TakeOver != nil {
 		dead := c.Now.Add(-c.Skew)
-		e.condition += " OR " + status + " = " + inProgress +
+		e.condition += " OR " + status + " = " + inProgress + " AND " + isRun(e, owner, attempt, *c.TakeOver) +
 			" AND (" + until + " < " + e.number(millis(dead)) +
 			" OR attribute_not_exists(" + until + ") AND " + expires + " < " + e.number(seconds(dead)) + ")"
 	}
 	e.condition += ")"
 
-	attempt := e.name(s.names.Attempt)
 	e.set(status, inProgress)
 	e.set(owner, me)
 	e.set(until, e.number(millis(r.Lease)))
@@ -173,6 +174,18 @@ func (s *Store) take(ctx context.Context, c idempotency.Claim) (idempotency.Reco
 	}
 	r.Attempt, err = s.count(out.Attributes)
 	return r, err
+}
+
+// isRun is the condition that the run of a record is r. What a record does not have, it does not have in the condition.
+func isRun(e *expression, owner, attempt string, r idempotency.Run) string {
+	byOwner, byAttempt := "attribute_not_exists("+owner+")", "attribute_not_exists("+attempt+")"
+	if r.Owner != "" {
+		byOwner = owner + " = " + e.text(r.Owner)
+	}
+	if r.Attempt != 0 {
+		byAttempt = attempt + " = " + e.number(strconv.FormatInt(r.Attempt, 10))
+	}
+	return byOwner + " AND " + byAttempt
 }
 
 // reach moves the lease of r, which its owner claims again, to lease if it would end before.
@@ -286,6 +299,9 @@ func (s *Store) Release(ctx context.Context, key, owner string) error {
 
 // Extend implements [idempotency.Store]. It is one write, and a second one if the record would expire before its lease.
 func (s *Store) Extend(ctx context.Context, key, owner string, lease time.Time) error {
+	if lease.Before(time.Now()) && s.settle(run{key, owner}) {
+		return nil // it is over, and completed
+	}
 	tx, transacts := s.running.Load(run{key, owner})
 	if transacts && tx.(*transactions).isCompleted() {
 		return nil

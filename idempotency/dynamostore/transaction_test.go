@@ -121,7 +121,7 @@ func TestRegression_AStaleOwnerChargesNothing(t *testing.T) {
 		l.tx = func(ctx context.Context) error {
 			l.tx = nil
 			token, _ := idempotency.Token(ctx)
-			b := ask(token.Key, "B")
+			b := follow(token, "B")
 			b.Now = b.Now.Add(time.Hour) // a clock that is wrong
 			win(l, l.store, b)
 			return l.store.CompleteTx(ctx, "charged", charge, receipt(nil))
@@ -310,7 +310,7 @@ func TestRegression_ALossAfterATransactionThatIsNotKnown(t *testing.T) {
 				l.Error("the request was not lost")
 			}
 			token, _ := idempotency.Token(ctx)
-			b := ask(token.Key, "B")
+			b := follow(token, "B")
 			b.Now = b.Now.Add(time.Hour)
 			win(l, l.store, b)
 			time.Sleep(time.Hour)
@@ -389,7 +389,7 @@ func TestALossAfterACancelledTransaction(t *testing.T) {
 				l.Error("the transaction went through")
 			}
 			token, _ := idempotency.Token(ctx)
-			b := ask(token.Key, "B")
+			b := follow(token, "B")
 			b.Now = b.Now.Add(time.Hour)
 			win(l, l.store, b)
 			time.Sleep(time.Hour)
@@ -508,7 +508,7 @@ func TestTransactionsOfALostRunAreForgotten(t *testing.T) {
 	tills(t, func(l *till) {
 		l.tx = func(ctx context.Context) error {
 			token, _ := idempotency.Token(ctx)
-			b := ask(token.Key, "B")
+			b := follow(token, "B")
 			b.Now = b.Now.Add(time.Hour)
 			win(l, l.store, b)
 			err := l.store.CompleteTx(ctx, "charged", charge)

@@ -61,8 +61,12 @@ func New(client redis.Scripter, prefix string) *Store {
 // Claim implements [idempotency.Store]. The instants in the record are told by the claimer's clock.
 func (s *Store) Claim(ctx context.Context, c idempotency.Claim) (idempotency.Record, error) {
 	now := c.Now.UnixMilli()
+	deadOwner, deadAttempt := "", ""
+	if c.TakeOver != nil {
+		deadOwner, deadAttempt = c.TakeOver.Owner, strconv.FormatInt(c.TakeOver.Attempt, 10)
+	}
 	return record(c.Key, now, s.run(ctx, s.claim, c.Key, c.Owner, c.Fingerprint,
-		c.Lease.UnixMilli()-now, c.Expires.UnixMilli()-now, c.Skew.Milliseconds(), c.TakeOver))
+		c.Lease.UnixMilli()-now, c.Expires.UnixMilli()-now, c.Skew.Milliseconds(), deadOwner, deadAttempt))
 }
 
 // Complete implements [idempotency.Store].

@@ -98,7 +98,7 @@ func claimOf(key, owner string) idempotency.Claim {
 	now := time.Now()
 	return idempotency.Claim{
 		Key: key, Owner: owner, Fingerprint: "abc", Now: now, Lease: now.Add(time.Minute), Expires: now.Add(time.Hour),
-		Skew: 5 * time.Second, TakeOver: true,
+		Skew: 5 * time.Second,
 	}
 }
 
@@ -384,6 +384,7 @@ func TestTimeIsTheServers(t *testing.T) {
 		t.Errorf("Claim = %+v, %v; want the lease %v", r, err, a.Lease)
 	}
 	b := claimOf("k", "B")
+	b.TakeOver = &idempotency.Run{Owner: "A", Attempt: 1}
 	server.SetTime(there.Add(15 * time.Second)) // the end of the skew
 	if r, err := store.Claim(t.Context(), b); err != nil || r.Owner != "A" {
 		t.Errorf("Claim = %+v, %v; want it refused", r, err)

@@ -57,10 +57,11 @@ end
 
 const claimScript = prelude + `
 local validation, until_lease, until_expires, skew = ARGV[2], now + ARGV[3], now + ARGV[4], ARGV[5]
-local take_over = ARGV[6] == '1'
+local dead_owner, dead_attempt = ARGV[6], tonumber(ARGV[7]) -- no attempt if nobody may be followed
+local dead = running and attempt == dead_attempt and (owner or '') == dead_owner
+	and (lease or expires or now) < now - skew
 local free = not exists or not garbage
-	and (status == 'COMPLETED' and expires and expires < now
-	or running and take_over and (lease or expires or now) < now - skew)
+	and (dead or status == 'COMPLETED' and expires and expires < now)
 if mine then
 	if running and not garbage and until_lease > (lease or 0) then run_until(until_lease, expires) end
 elseif free then

@@ -12,7 +12,7 @@ func claimsFree(k *kit) {
 	k.wins(k.ask(key, "A"), 1)
 
 	bare := k.ask(k.key(), "B")
-	bare.Fingerprint, bare.Skew, bare.TakeOver = "", 0, false
+	bare.Fingerprint, bare.Skew = "", 0
 	k.wins(bare, 1)
 
 	short := k.ask(k.key(), "C")
@@ -121,10 +121,39 @@ func takesOverIfTold(k *kit) {
 	a := k.abandoned(k.key(), "A")
 	r := k.wins(a, 1)
 	b := k.ask(a.Key, "B")
-	b.TakeOver = false
+	dead := b.TakeOver
+	b.TakeOver = nil
 	k.loses(b, r)
-	b.TakeOver = true
+	b.TakeOver = dead
 	k.wins(b, 2)
+}
+
+// takesOverFromWhomItIsTold lets B look at A's run, which is another's when B claims.
+func takesOverFromWhomItIsTold(k *kit) {
+	a := k.abandoned(k.key(), "A")
+	k.wins(a, 1)
+	b := k.ask(a.Key, "B")
+	k.ok("Release", k.Store.Release(k.Context(), a.Key, a.Owner))
+	r := k.wins(k.abandoned(a.Key, "C"), 1) // the attempt is the same
+	k.loses(b, r)
+	for _, other := range []idempotency.Run{
+		{Owner: r.Owner, Attempt: 2},
+		{Owner: r.Owner},
+		{Attempt: 1},
+		{},
+		{Owner: b.Owner, Attempt: 1}, // oneself
+	} {
+		b.TakeOver = &other
+		k.loses(b, r)
+	}
+	b.TakeOver = new(r.Run())
+	r = k.wins(b, 2)
+	k.loses(b, r) // it was applied, and its reply lost: it is its own
+	k.completes(k.end(b), r)
+
+	gone := k.ask(k.key(), "A")
+	gone.TakeOver = &idempotency.Run{Owner: "owner B", Attempt: 7}
+	k.wins(gone, 1) // there is nobody to be followed
 }
 
 // A lease can be over when it is given: for a run whose time was up before it began.
@@ -147,7 +176,7 @@ func forgetsExpired(k *kit) {
 	k.ok("Complete", k.Store.Complete(k.Context(), end))
 	k.free(a.Key)
 	b := k.ask(a.Key, "B")
-	b.TakeOver = false // there is nothing to be taken over
+	b.TakeOver = nil // there is nothing to be taken over
 	k.replaces(b)
 
 	if k.vague() {
@@ -164,7 +193,7 @@ func forgetsExpired(k *kit) {
 
 	k.pass(end.Expires.Sub(k.now())) // when it expires, it is still live
 	b = k.ask(a.Key, "B")
-	b.TakeOver = false
+	b.TakeOver = nil
 	b.Skew = 0
 	k.loses(b, r)
 
@@ -177,7 +206,7 @@ func forgetsExpired(k *kit) {
 		k.free(a.Key)
 	}
 	b = k.ask(a.Key, "B")
-	b.TakeOver = false
+	b.TakeOver = nil
 	b.Skew = 0
 	k.replaces(b)
 }
@@ -219,12 +248,12 @@ func recognisesOwner(k *kit) {
 	k.loses(much, r)
 
 	other := k.ask(a.Key, "A")
-	other.TakeOver, other.Fingerprint = false, "another"
+	other.TakeOver, other.Fingerprint = nil, "another"
 	k.loses(other, r)
 
 	over := k.abandoned(k.key(), "A")
 	r = k.wins(over, 1)
-	for _, takeOver := range []bool{true, false} {
+	for _, takeOver := range []*idempotency.Run{new(r.Run()), nil} {
 		over.TakeOver = takeOver
 		k.loses(over, r) // nor does anyone take over from oneself
 	}
@@ -260,6 +289,16 @@ func readsForeign(k *kit) {
 		k.ok("Release", k.Store.Release(k.Context(), a.Key, a.Owner))
 		k.holds(r)
 
-		k.wins(k.ask(foreign(status, -time.Hour).Key, "A"), 1)
+		over := foreign(status, -time.Hour)
+		a = k.ask(over.Key, "A")
+		a.TakeOver = &idempotency.Run{}
+		if status == idempotency.InProgress {
+			for _, other := range []*idempotency.Run{nil, {Owner: "owner B"}, {Attempt: 1}} {
+				b := a
+				b.TakeOver = other
+				k.loses(b, over)
+			}
+		}
+		k.wins(a, 1)
 	}
 }

@@ -77,16 +77,41 @@ func (m *reference) claim(rt *rapid.T) {
 	}
 	c.Lease = c.Now.Add(m.lease(rt))
 	c.Skew = pick(rt, "skew", 0, 4*time.Second)
-	c.TakeOver = rapid.IntRange(0, 3).Draw(rt, "take over") > 0
+	c.TakeOver = m.dead(rt, c.Key)
 	if !m.vague() {
 		c.Expires = c.Now.Add(pick(rt, "expires in", 24*time.Hour, 24*time.Hour, time.Minute, 0)).Truncate(time.Second)
 	}
 	m.runs = append(m.runs, c)
 	m.send(request{
-		text: fmt.Sprintf("Claim %+v", c), key: c.Key, owner: c.Owner, claim: c,
+		text: describe(c), key: c.Key, owner: c.Owner, claim: c,
 		send:     func() (idempotency.Record, error) { return m.Store.Claim(m.Context(), c) },
 		outcomes: func(is idempotency.Record) []outcome { return m.claimed(is, c) },
 	})
+}
+
+// dead is who is to be followed: most often whose run there is, and now and then nobody, or who was looked at before.
+func (m *reference) dead(rt *rapid.T, key string) *idempotency.Run {
+	is := m.is[key].Run()
+	switch rapid.IntRange(0, 5).Draw(rt, "take over") {
+	case 0:
+		return nil
+	case 1:
+		if len(m.runs) > 0 {
+			is.Owner = rapid.SampledFrom(m.runs).Draw(rt, "from the run").Owner
+		}
+	case 2:
+		is.Attempt += rapid.Int64Range(-1, 1).Draw(rt, "another attempt")
+	}
+	return &is
+}
+
+func describe(c idempotency.Claim) string {
+	takeOver := "nobody"
+	if c.TakeOver != nil {
+		takeOver = fmt.Sprintf("%+v", *c.TakeOver)
+	}
+	c.TakeOver = nil
+	return fmt.Sprintf("Claim %+v from %s", c, takeOver)
 }
 
 func (m *reference) lease(rt *rapid.T) time.Duration {
@@ -122,7 +147,12 @@ func (m *reference) isFree(is idempotency.Record, c idempotency.Claim) (free, su
 		late := m.judgedAt(c).Sub(m.expires(is))
 		return late > 0, !m.WholeSeconds || late <= 0 || late >= time.Second
 	}
-	return c.TakeOver && is.Lease.Before(m.judgedAt(c).Add(-c.Skew)), true
+	return m.follows(is, c), true
+}
+
+// follows reports whether c may take over from is, a record in progress.
+func (m *reference) follows(is idempotency.Record, c idempotency.Claim) bool {
+	return c.TakeOver != nil && *c.TakeOver == is.Run() && is.Lease.Before(m.judgedAt(c).Add(-c.Skew))
 }
 
 func (m *reference) judgedAt(c idempotency.Claim) time.Time {
@@ -298,8 +328,8 @@ func (m *reference) lawful(was, is idempotency.Record, q request) {
 	case was.Status == idempotency.Completed:
 		m.rt.Fatalf("%s\nchanged a completed record\nfrom %s\n  to %s", q.text, show(was), show(is))
 	case q.owner == was.Owner: // it does with its own what it likes
-	case !q.claim.TakeOver || !was.Lease.Before(m.judgedAt(q.claim).Add(-q.claim.Skew)):
-		m.rt.Fatalf("%s\ndisplaced a live owner\nfrom %s\n  to %s", q.text, show(was), show(is))
+	case !m.follows(was, q.claim):
+		m.rt.Fatalf("%s\ndisplaced an owner that lives, or was not looked at\nfrom %s\n  to %s", q.text, show(was), show(is))
 	case is.Owner != q.owner || is.Attempt <= was.Attempt:
 		m.rt.Fatalf("%s\ndid not count the attempt\nfrom %s\n  to %s", q.text, show(was), show(is))
 	}

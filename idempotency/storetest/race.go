@@ -102,13 +102,16 @@ func racesEnds(k *kit) {
 		a := k.abandoned(k.key(), "A")
 		was := k.wins(a, 1)
 		end, lease := k.end(a), k.now().Add(3*time.Hour)
-		got := make([]idempotency.Record, others+1)
+		claims, got := make([]idempotency.Claim, others+1), make([]idempotency.Record, others+1)
+		for i := range claims {
+			claims[i] = k.ask(a.Key, strconv.Itoa(i))
+		}
 		var late error
 		atOnce(others+1, func(i int) {
 			var err error
 			switch {
 			case i != round/3%(others+1):
-				got[i], err = k.Store.Claim(k.Context(), k.ask(a.Key, strconv.Itoa(i)))
+				got[i], err = k.Store.Claim(k.Context(), claims[i])
 			case round%3 == 0:
 				late = k.Store.Complete(k.Context(), end)
 			case round%3 == 1:

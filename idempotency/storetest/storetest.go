@@ -47,6 +47,7 @@ type Harness struct {
 //   - of 64 callers who claim a key at once, one gets it, 50 times over, and so with keys that were abandoned or have
 //     expired;
 //   - a stale owner changes nothing, whether its successor is running or done;
+//   - a run is followed only by who names it: not by who has looked at another;
 //   - any verb can be sent again;
 //   - a record that was swept is not brought back by its owner;
 //   - results and keys of all kinds and sizes are kept as they are, and are nobody's but the caller's;
@@ -105,6 +106,7 @@ var checks = []struct { //nolint:gochecknoglobals // a list in a reader's order
 	{"judges by the claimer's time", judgesByNow},
 	{"judges a run by nothing else", judgesByNothingElse},
 	{"takes over only if told", takesOverIfTold},
+	{"takes over from whom it is told only", takesOverFromWhomItIsTold},
 	{"gives out leases that are over", givesOutOver},
 	{"forgets results that have expired", forgetsExpired},
 	{"counts attempts", countsAttempts},
@@ -173,10 +175,11 @@ func (k *kit) key() string {
 	return fmt.Sprint(k.prefix, "/", k.keys)
 }
 
-// ask is a claim of key by owner, that takes over what it may. The lease is an hour long.
+// ask is a claim of key by owner, that takes over from whoever has it now, if it may. The lease is an hour long.
 func (k *kit) ask(key, owner string) idempotency.Claim {
+	k.Helper()
 	now := k.now()
-	return idempotency.Claim{
+	c := idempotency.Claim{
 		Key:         key,
 		Owner:       "owner " + owner,
 		Fingerprint: "fingerprint " + owner,
@@ -184,8 +187,13 @@ func (k *kit) ask(key, owner string) idempotency.Claim {
 		Lease:       now.Add(time.Hour),
 		Expires:     now.Add(24 * time.Hour).Truncate(time.Second),
 		Skew:        5 * time.Second,
-		TakeOver:    true,
 	}
+	is, err := k.Store.Load(k.Context(), key)
+	k.ok("Load", err)
+	if is.Status != "" {
+		c.TakeOver = new(is.Run())
+	}
+	return c
 }
 
 // abandoned is ask, with a lease that has been over for an hour.

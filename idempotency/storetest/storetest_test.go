@@ -63,6 +63,10 @@ var flaws = map[string][]string{
 	"adds the skew":                                     {"judges a run by its lease and the skew", "judges by the claimer's time", model},
 	"takes over always":                                 {"takes over only if told", model},
 	"takes over never":                                  {"takes over only if told", "judges a run by its lease and the skew", model},
+	"takes over from anybody":                           {"takes over from whom it is told only", "reads records of others", model},
+	"takes over by attempt":                             {"takes over from whom it is told only", "reads records of others", model},
+	"takes over by owner":                               {"takes over from whom it is told only", "reads records of others", model},
+	"takes over from nobody of another library":         {"reads records of others"},
 	"replaces results if told":                          {"forgets results that have expired", model},
 	"judges by its own time":                            {"judges by the claimer's time", model},
 	"refuses leases that are over":                      {"gives out leases that are over", model},
@@ -256,7 +260,7 @@ func (b *book) free(r idempotency.Record, c idempotency.Claim) bool {
 		switch {
 		case b.seconds:
 			return r.Expires.Before(now.Truncate(time.Second))
-		case b.is("replaces results if told") && !c.TakeOver:
+		case b.is("replaces results if told") && c.TakeOver == nil:
 			return false
 		case b.is("result expires too early"):
 			return !r.Expires.After(now)
@@ -276,7 +280,7 @@ func (b *book) free(r idempotency.Record, c idempotency.Claim) bool {
 		case end.IsZero():
 			end = r.Expires
 		}
-		if !c.TakeOver && !b.is("takes over always") || b.is("takes over never") {
+		if !b.follows(r, c) {
 			return false
 		}
 		switch {
@@ -295,6 +299,25 @@ func (b *book) free(r idempotency.Record, c idempotency.Claim) bool {
 		return end.Before(now)
 	}
 	return true
+}
+
+// follows reports whether c names the run of r, as far as a careless store looks.
+func (b *book) follows(r idempotency.Record, c idempotency.Claim) bool {
+	switch {
+	case b.is("takes over always"):
+		return true
+	case b.is("takes over never"), c.TakeOver == nil:
+		return false
+	case b.is("takes over from anybody"):
+		return true
+	case b.is("takes over by attempt"):
+		return c.TakeOver.Attempt == r.Attempt
+	case b.is("takes over by owner"):
+		return c.TakeOver.Owner == r.Owner
+	case b.is("takes over from nobody of another library") && r.Owner == "":
+		return false
+	}
+	return *c.TakeOver == r.Run()
 }
 
 //nolint:gocyclo // each flaw is a branch
