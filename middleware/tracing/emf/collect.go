@@ -211,9 +211,10 @@ func (c *collection) series(key seriesKey, attributes attribute.Set) (*series, m
 	for i, d := range c.exporter.dimensions {
 		values[i] = c.dimension(attribute.Key(d), attributes)
 	}
-	for _, kv := range attributes.ToSlice() {
+	all := attributes.ToSlice()
+	for _, kv := range all {
 		if i := slices.Index(c.exporter.dimensions, string(kv.Key)); i < 0 || values[i] == "" {
-			rest[member(kv.Key, attributes)] = plain(kv.Value)
+			rest[member(kv.Key, all)] = plain(kv.Value)
 		}
 	}
 	g := c.group(values)
@@ -225,15 +226,19 @@ func (c *collection) series(key seriesKey, attributes attribute.Set) (*series, m
 	return s, rest
 }
 
-// member is what an attribute is called in a point: without dots, which to CloudWatch Logs Insights are members of members,
-// unless another one has that name.
-func member(key attribute.Key, attributes attribute.Set) string {
-	name := strings.ReplaceAll(string(key), ".", "_")
-	if attributes.HasValue(attribute.Key(name)) {
-		return string(key)
+// member is what one of all attributes is called in a point: without dots, which to CloudWatch Logs Insights are members of
+// members, unless another one would have that name too.
+func member(key attribute.Key, all []attribute.KeyValue) string {
+	name := undotted(key)
+	for _, other := range all {
+		if other.Key != key && undotted(other.Key) == name {
+			return string(key)
+		}
 	}
 	return name
 }
+
+func undotted(key attribute.Key) string { return strings.ReplaceAll(string(key), ".", "_") }
 
 func (c *collection) group(values []string) *group {
 	all := strings.Join(values, "\x00")

@@ -13,7 +13,7 @@ type distribution struct {
 	samples       []sample
 	count         uint64
 	sum, min, max float64
-	bounded       bool // min and max are known
+	bounded       bool // min and max are known; without, both are the mean
 }
 
 // A sample is a value that is there so many times.
@@ -49,17 +49,17 @@ func summary[N int64 | float64](count uint64, sum N, least, most metricdata.Extr
 // place makes samples of buckets: the least and the greatest value, which are known, and those between, each as far from
 // the lower bound of its bucket to the upper one as makes all of them add up to the sum.
 func (d *distribution) place(buckets []bucket) {
-	switch {
-	case d.count == 1:
+	if d.count == 1 {
 		d.samples = []sample{{d.sum, 1}}
-		return
-	case !d.bounded:
-		d.samples = []sample{{d.min, d.count}}
 		return
 	}
 	buckets = slices.DeleteFunc(buckets, func(b bucket) bool { return b.count == 0 })
-	if len(buckets) == 0 {
-		buckets = []bucket{{d.min, d.max, d.count}} // there are none if the user wants none
+	var inBuckets uint64
+	for _, b := range buckets {
+		inBuckets += b.count
+	}
+	if inBuckets != d.count { // the user wants no buckets, or whoever counted did not keep to them
+		buckets = []bucket{{d.min, d.max, d.count}}
 	}
 	buckets[0].count--
 	buckets[len(buckets)-1].count--

@@ -20,7 +20,15 @@
 //	| filter point.metric = "seawall.refusals"
 //	| stats sum(point.value) by point.attributes.seawall_policy_name
 //
-// [Config.Dimensions] names attributes to split by as well.
+// [Config.Dimensions] names attributes to split by as well. One is worth having if there is more than one Span:
+// seawall.call.duration is of all of them, so that without the dimension seawall.call.name its percentiles mix the
+// attempts with the invocation around them. That of invocations alone is faas.invoke_duration, and how long the calls of
+// each Span took is in _points without a dimension, though not as percentiles:
+//
+//	fields jsonParse(@message) as line
+//	| unnest line._points into point
+//	| filter point.metric = "seawall.call.duration"
+//	| stats sum(point.sum) / sum(point.count), max(point.max) by point.attributes.seawall_call_name
 //
 // # Values
 //
@@ -48,6 +56,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,7 +66,7 @@ import (
 
 // Config says what the lines look like and where they go.
 type Config struct {
-	// Namespace is that of the metrics in CloudWatch; default "Seawall".
+	// Namespace is that of the metrics in CloudWatch; default "Seawall". It takes letters, digits, spaces and ._#:/-
 	Namespace string
 
 	// Dimensions names attributes, of points or of the resource, to split the metrics by, besides service.name. There
@@ -78,6 +87,8 @@ const (
 	maxMetrics    = 100
 	maxValues     = 100
 	maxLine       = 256 << 10 // bytes, with the line break
+
+	inNamespace = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._#:/-"
 )
 
 // An Exporter writes metrics. It is a [metric.Exporter].
@@ -93,11 +104,15 @@ type Exporter struct {
 
 const serviceName = "service.name"
 
-// New returns an exporter. It panics if a dimension is not a name, or there are more than CloudWatch takes.
+// New returns an exporter. It panics if the namespace or a dimension is none that CloudWatch takes, or if there are more
+// dimensions than it takes.
 func New(c Config) *Exporter {
 	namespace := cmp.Or(c.Namespace, "Seawall")
-	if len(namespace) > maxName || printable(namespace) != namespace {
-		panic(fmt.Sprintf("emf: Namespace %q: want up to %d characters of ASCII", namespace, maxName))
+	switch {
+	case len(namespace) > maxName, strings.TrimSpace(namespace) == "", namespace[0] == ':', strings.Trim(namespace, inNamespace) != "":
+		panic(fmt.Sprintf("emf: Namespace %q: want up to %d letters, digits, spaces and ._#:/-, a colon not the first", namespace, maxName))
+	case strings.HasPrefix(namespace, "AWS/"):
+		panic(fmt.Sprintf("emf: Namespace %q: AWS/ is for AWS itself; want another beginning", namespace))
 	}
 	dimensions := append([]string{serviceName}, c.Dimensions...)
 	if len(dimensions) > maxDimensions {
@@ -105,7 +120,7 @@ func New(c Config) *Exporter {
 	}
 	for i, d := range dimensions {
 		switch {
-		case d == "", len(d) > maxName, d[0] == ':', printable(d) != d, d == keyMeta, d == keyPoints:
+		case strings.TrimSpace(d) == "", len(d) > maxName, d[0] == ':', printable(d) != d, d == keyMeta, d == keyPoints:
 			panic(fmt.Sprintf("emf: Dimensions: %q: want the name of an attribute", d))
 		case slices.Contains(dimensions[:i], d):
 			panic(fmt.Sprintf("emf: Dimensions: %s is there twice, or is %s, which always is", d, serviceName))
@@ -128,11 +143,8 @@ func (e *Exporter) Aggregation(kind metric.InstrumentKind) metric.Aggregation {
 	return metric.DefaultAggregationSelector(kind)
 }
 
-// Export writes what is in rm, if anything.
-func (e *Exporter) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+// Export writes what is in rm, if anything, also when the context has ended: the SDK will not bring it again.
+func (e *Exporter) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
 	c := collection{exporter: e, resource: rm.Resource, byValues: make(map[string]*group)}
 	c.collect(rm)
 	slices.SortFunc(c.groups, func(a, b *group) int { return slices.Compare(a.values, b.values) })

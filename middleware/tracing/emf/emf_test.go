@@ -171,10 +171,22 @@ func TestLine(t *testing.T) {
 			`{"_aws":{"Timestamp":T,"CloudWatchMetrics":[{"Namespace":"Seawall","Dimensions":[["service.name"]],"Metrics":[{"Name":"took","Unit":"Milliseconds"}]}]},` +
 				`"service.name":"shop","took":{"Values":[1,7,20],"Counts":[1,3,1],"Max":20,"Min":1,"Count":5,"Sum":42}}`,
 		},
+		{
+			"histogram without minimum and maximum", emf.Config{},
+			func(m api.Meter) {
+				h := must(m.Int64Histogram("mean", api.WithUnit("ms")))
+				for _, v := range []int64{1, 6, 7, 8, 20} {
+					h.Record(ctx, v, with("a", "b"))
+				}
+			},
+			`{"_aws":{"Timestamp":T,"CloudWatchMetrics":[{"Namespace":"Seawall","Dimensions":[["service.name"]],"Metrics":[{"Name":"mean","Unit":"Milliseconds"}]}]},` +
+				`"_points":[{"metric":"mean","attributes":{"a":"b"},"count":5,"sum":42}],"mean":{"Values":[8.4],"Counts":[5],"Max":8.4,"Min":8.4,"Count":5,"Sum":42},"service.name":"shop"}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPipeline(tt.config)
+				p := newPipeline(tt.config, metric.WithView(metric.NewView(metric.Instrument{Name: "mean"},
+					metric.Stream{Aggregation: metric.AggregationExplicitBucketHistogram{Boundaries: []float64{5, 10}, NoMinMax: true}})))
 				tt.record(p)
 				if _, err := p.flush(t); err != nil {
 					t.Error(err)
@@ -431,7 +443,6 @@ func TestLifecycle(t *testing.T) {
 	for _, step := range []struct {
 		got, want error
 	}{
-		{e.Export(over, rm), context.Canceled},
 		{e.ForceFlush(over), context.Canceled},
 		{e.ForceFlush(t.Context()), nil},
 		{e.Shutdown(t.Context()), nil},
@@ -459,6 +470,7 @@ func TestConfig(t *testing.T) {
 	}{
 		{emf.Config{Namespace: strings.Repeat("x", 256)}, "emf: Namespace"},
 		{emf.Config{Namespace: "Bücher"}, "emf: Namespace"},
+		{emf.Config{Dimensions: []string{" "}}, `emf: Dimensions: " ": want the name`},
 		{emf.Config{Dimensions: many}, "emf: 30 Dimensions: want 29 at most"},
 		{emf.Config{Dimensions: []string{""}}, `emf: Dimensions: "": want the name`},
 		{emf.Config{Dimensions: []string{":a"}}, `emf: Dimensions: ":a": want the name`},
@@ -475,6 +487,78 @@ func TestConfig(t *testing.T) {
 			}()
 			emf.New(tt.config)
 		}()
+	}
+}
+
+// TestRegression_NamespaceThatCloudWatchRefuses: a namespace that CloudWatch does not take was taken, and the function
+// wrote lines of which no metric ever came.
+func TestRegression_NamespaceThatCloudWatchRefuses(t *testing.T) {
+	for _, namespace := range []string{" ", "AWS/Lambda", "Shop!", `a"b`, ":x", "a\tb"} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, fmt.Sprintf("emf: Namespace %q: ", namespace)) {
+					t.Errorf("%q: panic %q", namespace, got)
+				}
+			}()
+			emf.New(emf.Config{Namespace: namespace})
+		}()
+	}
+	for _, namespace := range []string{"Shop", "Shop Floor/v2:a_b-c.d#1", " AWS", strings.Repeat("x", 255)} {
+		p := newPipeline(emf.Config{Namespace: namespace})
+		must(p.Int64Counter("m")).Add(t.Context(), 1)
+		if lines, err := p.flush(t); err != nil || len(lines) != 1 || lines[0].namespace != namespace {
+			t.Errorf("%q: %v, %v", namespace, lines, err)
+		}
+	}
+}
+
+// TestRegression_AttributesCollide: of two attributes of a point that differ in dots and underscores only, one took the
+// other's place.
+func TestRegression_AttributesCollide(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	must(p.Int64Counter("m")).Add(t.Context(), 1, with("a.b_c", "1", "a_b.c", "2", "d.e", "3"))
+	lines, err := p.flush(t)
+	if err != nil || len(lines) != 1 || len(lines[0].points) != 1 {
+		t.Fatal(lines, err)
+	}
+	if got, want := fmt.Sprint(lines[0].points[0]["attributes"]), "map[a.b_c:1 a_b.c:2 d_e:3]"; got != want {
+		t.Errorf("attributes %s, want %s", got, want)
+	}
+}
+
+// TestRegression_LateDeltasAreLost: an export whose context had ended wrote nothing, and what it was to write did not
+// come again, for the reader begins to count anew as soon as it has handed over.
+func TestRegression_LateDeltasAreLost(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	must(p.Int64Counter("m")).Add(t.Context(), 5)
+	var rm metricdata.ResourceMetrics
+	if err := p.reader.Collect(t.Context(), &rm); err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := p.export.Export(over, &rm)
+	if d, wrong := parse(p.out.Bytes()); err != nil || wrong != nil || d.metrics["m"].sum() != 5 {
+		t.Errorf("Export = %v, and the 5 are lost: %v", err, wrong)
+	}
+}
+
+// TestRegression_BucketsThatDoNotAddUp: buckets with fewer values than the histogram has, which a producer other than
+// the SDK may bring, had a count run below zero.
+func TestRegression_BucketsThatDoNotAddUp(t *testing.T) {
+	p := newPipeline(emf.Config{})
+	for _, counts := range [][]uint64{{1, 0}, {0, 1}, {0, 0}, {9, 9}, nil} {
+		p.out.Reset()
+		point := metricdata.HistogramDataPoint[float64]{Count: 3, Sum: 6, Min: metricdata.NewExtrema(1.0), Max: metricdata.NewExtrema(3.0), Bounds: []float64{2}, BucketCounts: counts}
+		histogram := metricdata.Histogram[float64]{Temporality: metricdata.DeltaTemporality, DataPoints: []metricdata.HistogramDataPoint[float64]{point}}
+		rm := &metricdata.ResourceMetrics{ScopeMetrics: []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{{Name: "m", Data: histogram}}}}}
+		if err := p.export.Export(t.Context(), rm); err != nil {
+			t.Error(err)
+		}
+		d, err := parse(p.out.Bytes())
+		if got := d.metrics["m"]; err != nil || fmt.Sprint(got.values, got.counts) != "[1 2 3] [1 1 1]" {
+			t.Errorf("buckets %v: %v %v, %v", counts, got.values, got.counts, err)
+		}
 	}
 }
 

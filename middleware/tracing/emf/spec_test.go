@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,8 @@ func (t target) sum() (sum float64) {
 	}
 	return sum
 }
+
+var namespacePattern = regexp.MustCompile(`^ *[0-9A-Za-z._#/-][0-9A-Za-z ._#:/-]*$`)
 
 var dimensionPattern = regexp.MustCompile(`^ *[!-~][ -~]*$`)
 
@@ -87,7 +90,7 @@ func (d *document) direct(text []byte) error {
 	if err != nil || len(directive) != 3 {
 		return fmt.Errorf("%w, %d members", err, len(directive))
 	}
-	if json.Unmarshal(directive["Namespace"], &d.namespace) != nil || len(d.namespace) < 1 || len(d.namespace) > 255 {
+	if json.Unmarshal(directive["Namespace"], &d.namespace) != nil || len(d.namespace) > 255 || strings.HasPrefix(d.namespace, "AWS/") || !namespacePattern.MatchString(d.namespace) {
 		return fmt.Errorf("namespace %q", d.namespace)
 	}
 	if json.Unmarshal(directive["Dimensions"], &d.dimensions) != nil || len(d.dimensions) < 1 {
@@ -99,7 +102,7 @@ func (d *document) direct(text []byte) error {
 		}
 		for i, name := range set {
 			var value string
-			if len(name) < 1 || len(name) > 255 || slices.Contains(set[:i], name) {
+			if len(name) > 255 || name == "" || name[0] == ':' || !dimensionPattern.MatchString(name) || slices.Contains(set[:i], name) {
 				return fmt.Errorf("dimension %q", name)
 			}
 			if json.Unmarshal(d.members[name], &value) != nil || len(value) > 1024 || !dimensionPattern.MatchString(value) {
@@ -234,6 +237,11 @@ func TestParse(t *testing.T) {
 		{`"d":"x"`, `"d":" "`},
 		{`"d":"x"`, `"d":"ä"`},
 		{`"N"`, `""`},
+		{`"N"`, `" "`},
+		{`"N"`, `":N"`},
+		{`"N"`, `"N!"`},
+		{`"N"`, `"AWS/N"`},
+		{`["d"]`, `[":d"]`},
 		{`[["d"]]`, `[]`},
 		{`[["d"]]`, `[["e"]]`},
 		{`"Count"}`, `"Counts"}`},
