@@ -13,7 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	lib "github.com/jmespath/go-jmespath"
 
@@ -24,7 +27,9 @@ import (
 // from what it says, and for any other type from what [json.Marshal] makes of it, so that members have their JSON names.
 //
 // A string is the key itself. Of anything else the key is "json:" and its [idempotency.Payload], to the last digit of a
-// number; and so it is of a string that begins like that, so that no two values have one key. There is no key if what is selected is null, an empty string, or a list or an object of nothing else; 0 and false are keys.
+// number; and so it is of a string that begins like that, so that no two values have one key. There is no key if what is
+// selected is null, an empty string, or a list or an object of nothing else; 0 and false are keys. It is an error if what
+// is selected may come from a string that is not UTF-8.
 // Select all that together names the call: parts that are missing while others are there are part of the key as null.
 //
 // Key panics if the expression cannot be parsed, or if it goes through the members of an object, with a wildcard, keys or
@@ -46,8 +51,30 @@ func Key[In any](expression string) func(in In) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", expression, err)
 		}
+		if replaced(selected) {
+			if _, err := idempotency.Payload(in); err != nil {
+				return "", err
+			}
+		}
 		return keyOf(selected)
 	}
+}
+
+// replaced reports whether there is a replacement character in v. It may stand for whatever was not UTF-8.
+func replaced(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.ContainsRune(v, utf8.RuneError)
+	case []any:
+		return slices.ContainsFunc(v, replaced)
+	case map[string]any:
+		for name, element := range v {
+			if replaced(name) || replaced(element) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 const tag = "json:"
@@ -105,7 +132,7 @@ func search(compiled *lib.JMESPath, document []byte) (selected any, err error) {
 func numbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		if f, err := v.Float64(); err == nil && digits(v.String()) <= 15 {
+		if f, err := v.Float64(); err == nil && exact(f, digits(v.String())) {
 			return f
 		}
 	case []any:
@@ -120,7 +147,13 @@ func numbers(v any) any {
 	return v
 }
 
-// digits is how many digits a number has; with up to 15 it is the shortest one that stands for its float64.
+// exact reports whether f stands for one number of so many digits: with up to 15 it does, unless it is next to nothing.
+func exact(f float64, digits int) bool {
+	const normal = 0x1p-1022
+	return digits == 0 || digits <= 15 && math.Abs(f) >= normal
+}
+
+// digits is how many digits a number has, without the zeros at either end.
 func digits(number string) int {
 	mantissa := strings.ToLower(number)
 	mantissa, _, _ = strings.Cut(mantissa, "e")

@@ -106,6 +106,64 @@ func TestRegression_KeysOfDifferentTypesAreDifferent(t *testing.T) {
 	}
 }
 
+// Strings that are not UTF-8 were all one string, so that two orders shared a record.
+func TestRegression_StringsThatAreNotUTF8HaveNoKey(t *testing.T) {
+	typed := jmespath.Key[order]("id")
+	for _, id := range []string{"a\xff", "a\xfe", "\xed\xa0\x80"} {
+		if got, err := typed(order{ID: id}); got != "" || err == nil || !strings.HasSuffix(err.Error(), "is not UTF-8") {
+			t.Errorf("%q: got %q, %v", id, got, err)
+		}
+	}
+	for _, id := range []string{`"a\ud800"`, `"a\udfff"`, "\"a\xff\"", `["a\ud800"]`, "{\"a\xff\":1}", `[{"a\udfff":1}]`} {
+		for _, expression := range []string{"id", "[id]", "{a: id}", "to_string(id)", "@"} {
+			got, err := jmespath.Key[json.RawMessage](expression)(json.RawMessage(`{"id":` + id + `}`))
+			if got != "" || err == nil || !strings.HasSuffix(err.Error(), "is not UTF-8") {
+				t.Errorf("%s of %s: got %q, %v", expression, id, got, err)
+			}
+		}
+	}
+
+	// A replacement character that was sent is a character, and elsewhere it is no matter what there is.
+	for text, want := range map[string]string{
+		`{"id":"a\ufffd"}`:                            "a\ufffd",
+		"{\"id\":\"a\ufffd\"}":                        "a\ufffd",
+		"{\"id\":\"7\",\"x\":[\"\xff\",\"\\ud800\"]}": "7",
+	} {
+		if got, err := jmespath.Key[json.RawMessage]("id")(json.RawMessage(text)); got != want || err != nil {
+			t.Errorf("%s: got %q, %v; want %q", text, got, err, want)
+		}
+	}
+	if got, err := typed(order{ID: "a\ufffd"}); got != "a\ufffd" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Numbers that are next to nothing were rounded: 1e-400 had the key of 0, and 3e-324 that of 5e-324.
+func TestRegression_NumbersAreToldApartToTheLastDigit(t *testing.T) {
+	key := jmespath.Key[json.RawMessage]("id")
+	seen := make(map[string]string)
+	for _, same := range [][]string{
+		{"0", "-0", "0e-400", "0.000"}, {"1e-400"}, {"2e-400", "0.2e-399"}, {"3e-324"}, {"5e-324"}, {"4.94065645841246e-324"}, {"2.2250738585072e-308"}, {"2.3e-308"}, {"-1e-400"}, {"1e400"}, {"2e400"},
+		{"123456789012345", "1.23456789012345e14"}, {"1234567890123456", "1.234567890123456e15"}, {"0.1", "1e-1"}, {"9007199254740993"}, {"9007199254740992"},
+	} {
+		for _, shape := range []string{"%s", "[%s]", `{"n":%s}`} {
+			want := ""
+			for i, number := range same {
+				number = fmt.Sprintf(shape, number)
+				got, err := key(json.RawMessage(`{"id":` + number + `}`))
+				if err != nil || got == "" || i > 0 && got != want {
+					t.Errorf("%s: got %q, %v; want %q", number, got, err, want)
+				}
+				want = got
+			}
+			if other, taken := seen[want]; taken {
+				t.Errorf("%s in %s has the key of %s", same, shape, other)
+			}
+			seen[want] = fmt.Sprint(same, " in ", shape)
+		}
+	}
+}
+
 // All parts that are selected are missing: such calls once shared one record.
 func TestRegression_EventsWithoutAKeyShareNoRecord(t *testing.T) {
 	runs := 0
