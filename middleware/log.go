@@ -17,8 +17,8 @@ import (
 //	middleware.Log(slog.Default(), awslambda.RequestID)
 //
 // The message is the policy and the kind, such as "breaker transition". The keys are those fields of the event that are
-// not zero: policy, kind, name, attempt, wait, from, to, key, the digest of an idempotency key, and error; besides, stack of
-// a panic. The level is
+// not zero: policy, kind, name, attempt, wait (of a timeout and an abandon, the time that the call had), from, to, key (the
+// digest of an idempotency key) and error; besides, stack of a panic. The level is
 //
 //	Info     what is in order again, or soon: a retry, a replay, a breaker half-open or closed
 //	Warn     what a caller may notice: a refusal, a give_up, a timeout, a fallback, a mismatch, a takeover, a breaker open

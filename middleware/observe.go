@@ -13,7 +13,8 @@ import (
 //	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...
 //	Name    string        // the name its user gave it, if any
 //	Attempt int           // the attempt that failed, from 1
-//	Wait    time.Duration // until the next attempt, until a refused call may come again, or until an open breaker probes
+//	Wait    time.Duration // until the next attempt, until a refused call may come again, or until an open breaker probes;
+//	                      // of a timeout and an abandon the limit, the time that the call had
 //	From    string        // the state a breaker left
 //	To      string        // the state it entered
 //	Err     error         // the error behind it, if any

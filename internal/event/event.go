@@ -29,7 +29,8 @@ const (
 	Mismatch    Kind = "mismatch"    // a call was refused because its key belongs to another payload
 )
 
-// An Event is one thing a policy noticed. Fields that do not belong to its Kind are zero.
+// An Event is one thing a policy noticed. Fields that do not belong to its Kind are zero. The Wait of a Timeout and of an
+// Abandon is the limit, the time that the call had.
 type Event struct {
 	Kind    Kind
 	Policy  string        // the pattern: "retry", "breaker", "ratelimit", "timeout", "bulkhead", ...

@@ -2,6 +2,8 @@ package policytest_test
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 )
 
 func TestShippedPolicies(t *testing.T) {
+	request := func(context.Context) slog.Attr { return slog.String("requestId", "42") }
 	for name, open := range map[string]func() middleware.Policy{
 		"Timeout":           func() middleware.Policy { return middleware.Timeout(time.Second) },
 		"Timeout, long":     func() middleware.Policy { return middleware.Timeout(100 * time.Hour) },
@@ -18,7 +21,10 @@ func TestShippedPolicies(t *testing.T) {
 		"Bulkhead":          func() middleware.Policy { return middleware.NewBulkhead(1, 0) },
 		"Bulkhead, waiting": func() middleware.Policy { return middleware.NewBulkhead(4, time.Second) },
 		"Observe":           func() middleware.Policy { return middleware.Observe(func(context.Context, middleware.Event) {}) },
-		"Join of nothing":   func() middleware.Policy { return middleware.Join() },
+		"Log": func() middleware.Policy {
+			return middleware.Log(slog.New(slog.NewTextHandler(io.Discard, nil)), request)
+		},
+		"Join of nothing": func() middleware.Policy { return middleware.Join() },
 		"Join": func() middleware.Policy {
 			return middleware.Join(middleware.Timeout(time.Second), middleware.Recover{}, middleware.NewBulkhead(4, time.Second))
 		},
