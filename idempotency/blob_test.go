@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -30,6 +31,29 @@ func TestRegression_ARawKeyIsNotInTheNamesOfBlobs(t *testing.T) {
 		if strings.Contains(name, "secret") || !strings.HasPrefix(name, "orders#") {
 			t.Errorf("the blob is called %q", name)
 		}
+	}
+}
+
+// What is gone for good is not the fault of the record: the call is done, and the caller is told so.
+func TestResultWhoseBlobIsGoneIsAConflict(t *testing.T) {
+	s := newStage()
+	b := &blobs{}
+	s.Store, s.config.Blobs = limited{&s.memory, 200}, b
+	call := func() error {
+		_, err := idempotency.Do(t.Context(), s.config, "7", func(context.Context) ([]byte, error) {
+			noise := make([]byte, 500)
+			_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+			return noise, nil
+		})
+		return err
+	}
+	if err := call(); err != nil {
+		t.Fatal(err)
+	}
+	clear(b.kept)
+	err := call()
+	if gone, ok := errors.AsType[*idempotency.NotKeptError](err); !ok || gone.HTTPStatus() != 409 || errors.Is(err, idempotency.ErrCorrupt) {
+		t.Errorf("got %T: %v", err, err)
 	}
 }
 

@@ -25,6 +25,7 @@ func TestLeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 		{"no deadline, long", 0, time.Hour - time.Second, 179},
 		{"within the deadline", 15 * time.Minute, 14 * time.Minute, 0},
 		{"killed soon after the deadline", time.Minute, time.Minute + 790*time.Millisecond, 0},
+		{"not killed after the deadline", time.Minute, time.Minute + 810*time.Millisecond, 1}, // before the lease is over
 		{"past the deadline, where nobody kills", time.Minute, 2 * time.Minute, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -289,8 +289,12 @@ func TestRegression_ARecordThatMakesNoSenseIsNoOutage(t *testing.T) {
 				if after := client.HGetAll(t.Context(), prefix+b.Key).Val(); !maps.Equal(before, after) {
 					t.Errorf("the record was %v, is %v", before, after)
 				}
+				b.Lease = b.Lease.Add(time.Hour)
 				if _, err := store.Claim(t.Context(), b); err != nil {
 					t.Errorf("Claim by its owner: %v", err)
+				}
+				if after := client.HGetAll(t.Context(), prefix+b.Key).Val(); !maps.Equal(before, after) {
+					t.Errorf("after a claim by its owner the record was %v, is %v", before, after)
 				}
 			})
 		}
