@@ -110,7 +110,7 @@ func TestGrafana(t *testing.T) {
 				t.Errorf("%s: no attribute is called %s", expr, label)
 			}
 		}
-		names := regexp.MustCompile(`\b(seawall|faas|http)_[a-z_]+`).FindAllString(rest, -1)
+		names := slices.Compact(regexp.MustCompile(`\b(seawall|faas|http)_[a-z_]+`).FindAllString(rest, -1))
 		if len(names) != 1 {
 			t.Errorf("%s: metrics %q, want one", expr, names)
 			continue
@@ -120,6 +120,9 @@ func TestGrafana(t *testing.T) {
 		if !ok || counted != (kind == "counter" || kind == "histogram") || strings.Contains(rest, "histogram_quantile(") != (kind == "histogram") {
 			t.Errorf("%s: %s is a %q", expr, names[0], kind)
 		}
+		if strings.Contains(expr, "increase(") && !seesTheFirst(expr) {
+			t.Errorf("%s: the first point of a series is not counted", expr)
+		}
 		used[strings.TrimSuffix(strings.TrimSuffix(names[0], "_bucket"), "_count")] = true
 	}
 	for _, i := range table {
@@ -127,6 +130,13 @@ func TestGrafana(t *testing.T) {
 			t.Errorf("%s is on no panel", i.name)
 		}
 	}
+}
+
+// seesTheFirst reports whether the expression counts a series that is new as a whole, of which increase sees only what
+// comes after its first point: of a process that lives for one opening of a breaker, nothing, and never a cold start.
+func seesTheFirst(expr string) bool {
+	series := regexp.MustCompile(`increase\((.*?)\[`).FindStringSubmatch(expr)[1]
+	return strings.Contains(expr, "(("+series+" unless last_over_time("+series+"[1h] offset $__rate_interval)) or increase("+series+"[$__rate_interval]))")
 }
 
 // withoutLabels takes matchers and groupings out of an expression, and returns the labels they name.
@@ -154,6 +164,7 @@ func TestCloudWatch(t *testing.T) {
 		kinds[i.name] = i.kind
 	}
 	stats := map[string]string{"counter": "Sum", "up-down": "Maximum", "gauge": "Maximum", "histogram": "SampleCount Minimum p10 p50 p99"}
+	fields := map[string][]string{"counter": {"value"}, "histogram": {"count", "sum", "min", "max"}} // of a point, by kind
 	var dashboard struct {
 		Widgets []struct {
 			Type       string
@@ -179,8 +190,15 @@ func TestCloudWatch(t *testing.T) {
 		}
 		if w.Type == "log" {
 			name := regexp.MustCompile(`point.metric = "([^"]*)"`).FindStringSubmatch(w.Properties.Query)
-			if name == nil || kinds[name[1]] != "counter" {
-				t.Errorf("%s: %q is no counter", w.Properties.Title, name)
+			if name == nil || fields[kinds[name[1]]] == nil {
+				t.Errorf("%s: %q is neither a counter nor a histogram", w.Properties.Title, name)
+				continue
+			}
+			used[name[1]] = true
+			for _, field := range regexp.MustCompile(`point\.(\w+)\)`).FindAllStringSubmatch(w.Properties.Query, -1) {
+				if !slices.Contains(fields[kinds[name[1]]], field[1]) {
+					t.Errorf("%s: a point of %s has no %s", w.Properties.Title, name[1], field[1])
+				}
 			}
 			by := regexp.MustCompile(`attributes\.(\w+)`).FindAllStringSubmatch(w.Properties.Query, -1)
 			for _, label := range by {
@@ -202,6 +220,9 @@ func TestCloudWatch(t *testing.T) {
 			name, stat := fmt.Sprint(m[1]), m[4].(map[string]any)["stat"].(string)
 			if fit := stats[kinds[name]]; !slices.Contains(strings.Fields(fit), stat) {
 				t.Errorf("%s: the %s of %s, which is a %q", w.Properties.Title, stat, name, kinds[name])
+			}
+			if name == "seawall.call.duration" {
+				t.Errorf("%s: %s is that of all Spans, and mixes attempts with invocations", w.Properties.Title, name)
 			}
 			used[name] = true
 		}

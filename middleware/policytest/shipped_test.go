@@ -1,8 +1,9 @@
 package policytest_test
 
 import (
+	"bytes"
 	"context"
-	"io"
+
 	"log/slog"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestShippedPolicies(t *testing.T) {
 		"Bulkhead, waiting": func() middleware.Policy { return middleware.NewBulkhead(4, time.Second) },
 		"Observe":           func() middleware.Policy { return middleware.Observe(func(context.Context, middleware.Event) {}) },
 		"Log": func() middleware.Policy {
-			return middleware.Log(slog.New(slog.NewTextHandler(io.Discard, nil)), request)
+			return middleware.Log(slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)), request)
 		},
 		"Join of nothing": func() middleware.Policy { return middleware.Join() },
 		"Join": func() middleware.Policy {
