@@ -3,7 +3,6 @@ package policytest_test
 import (
 	"bytes"
 	"context"
-
 	"log/slog"
 	"testing"
 	"time"
