@@ -51,8 +51,8 @@ func (c *canon) of(v any) ([]byte, error) {
 		return nil, err
 	}
 	c.text = c.marshaled.Bytes()[:c.marshaled.Len()-len("\n")]
-	if bytes.Contains(c.text, []byte(`\ufffd`)) && !isUTF8(reflect.ValueOf(v)) {
-		return nil, errNotUTF8 // of which json.Marshal makes that
+	if bytes.Contains(c.text, replacement) && !isUTF8(reflect.ValueOf(v)) {
+		return nil, errNotUTF8
 	}
 	return c.form(c.text)
 }

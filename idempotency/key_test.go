@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seawall-go/seawall/idempotency"
 	"github.com/seawall-go/seawall/idempotency/storetest"
@@ -144,6 +145,64 @@ func TestRegression_AnEscapedReplacementCharacterIsLegal(t *testing.T) {
 	} {
 		if got, err := idempotency.Payload(v); err == nil || got != "" {
 			t.Errorf("not UTF-8 %s: got %q, %v", name, got, err)
+		}
+	}
+}
+
+// A sealed one writes its text itself.
+type sealed struct{ text string }
+
+func (s sealed) MarshalJSON() ([]byte, error) { return json.Marshal(s.text) }
+
+func (s *sealed) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &s.text) }
+
+// A sealedText does so through a pointer, which only what has an address has.
+type sealedText struct{ text string }
+
+func (s *sealedText) MarshalText() ([]byte, error) { return []byte(s.text), nil }
+
+// A hexed one is written in digits, but as the name of a member it is written as it is.
+type hexed string
+
+func (h hexed) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%x", string(h)), nil }
+
+// The six characters \ufffd, as JSON in a string has them, beside anything with a MarshalJSON, even a time.Time, were taken
+// for a string that is not UTF-8: such an event never had a key.
+func TestRegression_ATextWithTheEscapeOfAReplacementCharacterIsLegal(t *testing.T) {
+	type message struct {
+		At, Text any
+	}
+	seen := make(map[string]any)
+	for _, text := range []string{`\ufffd`, `\\ufffd`, `{"name":"\ufffd"}`, "\ufffd", "x"} {
+		for _, v := range []any{
+			message{time.Unix(0, 0), text}, &message{&time.Time{}, text}, message{sealed{text}, text}, message{sealed{text}, 0}, message{0, &sealedText{text}},
+			message{map[time.Time]string{{}: text}, 0}, message{map[string]any{text: 1}, time.Time{}}, message{hexed(text), text},
+		} {
+			got, err := idempotency.Payload(v)
+			if err != nil {
+				t.Errorf("%+v: %v", v, err)
+				continue
+			}
+			if other, taken := seen[got]; taken {
+				t.Errorf("%+v has the key of %+v", v, other)
+			}
+			seen[got] = v
+		}
+	}
+	for name, v := range map[string]any{
+		"a text of its own":              sealed{"\xff"},
+		"a text of its own, beside one":  message{sealed{"\xff"}, `\ufffd`},
+		"with backslashes":               message{sealed{`\` + "\xff"}, nil},
+		"beside one":                     message{time.Time{}, `\ufffd` + "\xff"},
+		"behind a pointer":               &message{&sealed{"\xff"}, nil},
+		"a text of a pointer's":          &struct{ S sealedText }{sealedText{"\xff"}},
+		"a name that could write itself": map[hexed]int{"\xff": 1},
+		"in a string of JSON in a string": struct {
+			S string `json:",string"`
+		}{"\xff"},
+	} {
+		if got, err := idempotency.Payload(v); err == nil || got != "" {
+			t.Errorf("not UTF-8, %s: got %q, %v", name, got, err)
 		}
 	}
 }

@@ -59,13 +59,22 @@ func (op *operation) encode(v any) (result Result, err error) {
 		return Result{Encoding: JSON, Data: bytes.Clone(*raw)}, nil
 	}
 	data, err := json.Marshal(v)
-	if err == nil && bytes.Contains(data, []byte(`\ufffd`)) {
-		again := reflect.New(op.out)
-		if err = op.decode(data, JSON, again.Interface()); err == nil && !reflect.DeepEqual(v, again.Interface()) {
-			err = errNotEqual
-		}
+	if err == nil && bytes.Contains(data, replacement) && !isUTF8(reflect.ValueOf(v)) {
+		err = op.again(data)
 	}
 	return Result{Encoding: JSON, Data: data}, err
+}
+
+// again is why what is decoded of data is not written like that once more.
+func (op *operation) again(data []byte) error {
+	v := reflect.New(op.out).Interface()
+	if err := op.decode(data, JSON, v); err != nil {
+		return err
+	}
+	if second, err := json.Marshal(v); err != nil || !bytes.Equal(second, data) {
+		return errNotEqual
+	}
+	return nil
 }
 
 // decode makes the value that v points to of data, which is what a Result of that encoding says, unpacked. A panic on the

@@ -232,6 +232,42 @@ type ajar struct{ N int }
 func (ajar) MarshalJSON() ([]byte, error) { return []byte("1"), nil }
 func (*ajar) UnmarshalJSON([]byte) error  { panic("boom") }
 
+// A result with the six characters \ufffd in a string counted as one that is not UTF-8, and was not kept, if a time in it
+// had a monotonic reading.
+func TestRegression_AResultWithTheEscapeOfAReplacementCharacterIsKept(t *testing.T) {
+	type at struct {
+		At     time.Time
+		Text   any
+		Sealed sealed
+		Raw    optional[json.RawMessage]
+	}
+	raw := json.RawMessage(`["\ufffd"]`)
+	for i, tt := range []struct {
+		at
+
+		kept bool
+	}{
+		{at{Text: `{"name":"\ufffd"}`}, true},
+		{at{Text: "\ufffd", Sealed: sealed{`\ufffd`}}, true},
+		{at{Text: raw, Sealed: sealed{"\ufffd"}}, true},
+		{at{Raw: optional[json.RawMessage]{raw, true}}, true},
+		{at{Text: `\ufffd` + "\xff"}, false},
+		{at{Text: `\ufffd`, Sealed: sealed{"\xff"}}, false},
+		{at{Text: optional[string]{"\xff", true}}, false},
+	} {
+		s := newStage()
+		now := time.Now()
+		f := func(context.Context) (at, error) { tt.At = now; return tt.at, nil }
+		if _, err := idempotency.Do(t.Context(), s.config, "7", f); err != nil {
+			t.Fatal(err)
+		}
+		got, err := idempotency.Do(t.Context(), s.config, "7", f)
+		if errors.Is(err, idempotency.ErrNotKept) == tt.kept || tt.kept && (err != nil || !got.At.Equal(now) || got.Sealed != tt.Sealed || string(got.Raw.V) != string(tt.Raw.V)) {
+			t.Errorf("%d: got %+v, %v", i, got, err)
+		}
+	}
+}
+
 // A type that panics over its own JSON brought the caller down with each replay.
 func TestRegression_APanicOfADecoderIsACorruptRecord(t *testing.T) {
 	s := newStage()
