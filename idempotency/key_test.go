@@ -172,11 +172,15 @@ func TestRegression_ATextWithTheEscapeOfAReplacementCharacterIsLegal(t *testing.
 	type message struct {
 		At, Text any
 	}
+	hidden := struct {
+		Hidden string `json:"-"`
+	}{"\xff"}
 	seen := make(map[string]any)
 	for _, text := range []string{`\ufffd`, `\\ufffd`, `{"name":"\ufffd"}`, "\ufffd", "x"} {
 		for _, v := range []any{
 			message{time.Unix(0, 0), text}, &message{&time.Time{}, text}, message{sealed{text}, text}, message{sealed{text}, 0}, message{0, &sealedText{text}},
 			message{map[time.Time]string{{}: text}, 0}, message{map[string]any{text: 1}, time.Time{}}, message{hexed(text), text},
+			message{map[int]any{1: text}, 1}, message{hidden, text},
 		} {
 			got, err := idempotency.Payload(v)
 			if err != nil {

@@ -128,6 +128,8 @@ func TestReplayIsEqualToTheFirstResult(t *testing.T) {
 		}{}),
 		replays("keys that write themselves", map[netip.Addr]int{netip.IPv6Loopback(): 1}),
 		replays("keys of a time", map[onlyTime]int{{time.Unix(7, 0).UTC()}: 1}),
+		replays("keys that are written as they are", map[oneWayText]int{"a": 1}),
+		replays("keys that are read as they should be", map[proper]proper{"A": "B"}),
 		replays("keys that are numbers", map[time.Duration]int{7: 1}),
 		replays("a decimal in an interface", any(map[string]any{"price": json.Number("0.10000000000000000000001")})),
 		replays("float", math.SmallestNonzeroFloat64),
@@ -240,6 +242,7 @@ func TestRegression_AResultWithTheEscapeOfAReplacementCharacterIsKept(t *testing
 		Text   any
 		Sealed sealed
 		Raw    optional[json.RawMessage]
+		Quoted string `json:",string"`
 	}
 	raw := json.RawMessage(`["\ufffd"]`)
 	for i, tt := range []struct {
@@ -254,6 +257,7 @@ func TestRegression_AResultWithTheEscapeOfAReplacementCharacterIsKept(t *testing
 		{at{Text: `\ufffd` + "\xff"}, false},
 		{at{Text: `\ufffd`, Sealed: sealed{"\xff"}}, false},
 		{at{Text: optional[string]{"\xff", true}}, false},
+		{at{Quoted: "\xff"}, false},
 	} {
 		s := newStage()
 		now := time.Now()
@@ -289,9 +293,19 @@ type oneWayText string
 
 func (oneWayText) MarshalText() ([]byte, error) { return nil, nil }
 
+// A proper name is read in capitals.
+type proper string
+
+func (p *proper) UnmarshalText(text []byte) error { *p = proper(bytes.ToUpper(text)); return nil }
+
 type countdown int
 
 func (c *countdown) UnmarshalText(text []byte) error { return json.Unmarshal(text, (*int)(c)) }
+
+type textByPointer struct{ N int }
+
+func (t *textByPointer) MarshalText() ([]byte, error)    { return json.Marshal(t.N) }
+func (t *textByPointer) UnmarshalText(text []byte) error { return json.Unmarshal(text, &t.N) }
 
 type hidden struct{ n int } //nolint:unused // it is there to be left out
 
@@ -341,6 +355,8 @@ func TestTypeThatJSONDoesNotCarryIsRefused(t *testing.T) {
 		refuses[map[oneWay]int]("the keys of map[idempotency_test.oneWay]int are of type idempotency_test.oneWay"),
 		refuses[map[id]int]("the keys of map[idempotency_test.id]int are read with the UnmarshalText of idempotency_test.id, and not written with its MarshalText"),
 		refuses[map[listening]int]("a key of map[idempotency_test.listening]int has the MarshalText of a field that is embedded, which leaves out the others"),
+		refuses[map[byPointer]int]("the keys of map[idempotency_test.byPointer]int are of type idempotency_test.byPointer"),
+		refuses[map[textByPointer]int]("a key of map[idempotency_test.textByPointer]int is in a map, where its MarshalText is not called, for it wants a pointer"),
 		refuses[map[countdown]int]("a key of map[idempotency_test.countdown]int has an UnmarshalText and no MarshalText"),
 		refuses[struct{ N json.Number }](`N is a json.Number, of which "" would be replayed as 0: tag it omitempty`),
 		refuses[[]json.Number](`[]json.Number is a json.Number, of which "" would be replayed as 0: tag it omitempty`),

@@ -55,6 +55,29 @@ type halfDated struct {
 
 func (d halfDated) MarshalJSON() ([]byte, error) { return json.Marshal([]any{d.Time, d.Zone}) }
 
+// A halfRead does so in the other one.
+type halfRead struct {
+	time.Time
+
+	Zone string
+}
+
+func (d *halfRead) UnmarshalJSON(text []byte) error {
+	return json.Unmarshal(text, &[...]any{&d.Time, &d.Zone})
+}
+
+// A nothing takes no room, and writes itself.
+type nothing struct{}
+
+func (nothing) MarshalJSON() ([]byte, error) { return []byte("0"), nil }
+
+func (*nothing) UnmarshalJSON([]byte) error { return nil }
+
+type bothWays interface {
+	json.Marshaler
+	json.Unmarshaler
+}
+
 // An optional is generic, and its methods are wrapped by the compiler.
 type optional[T any] struct {
 	V  T
@@ -130,6 +153,18 @@ func TestRegression_TypesWhoseReplaysWereNotEqualAreRefused(t *testing.T) {
 		refuses[listening]("listening has the MarshalText of a field that is embedded, which leaves out the others"),
 		refuses[[]*stamped]("stamped has the MarshalJSON of a field that is embedded, which leaves out the others"),
 		refuses[halfDated]("halfDated has the MarshalJSON of a field that is embedded, which leaves out the others"),
+		refuses[halfRead]("halfRead has the MarshalJSON of a field that is embedded, which leaves out the others"),
+		refuses[struct {
+			nothing
+
+			Zone string
+		}]("has the MarshalJSON of a field that is embedded, which leaves out the others"),
+		refuses[struct {
+			bothWays
+
+			Zone string
+		}]("has the MarshalJSON of a field that is embedded, which leaves out the others"),
+		refuses[struct{ bothWays }]("bothWays is an interface with methods, idempotency_test.bothWays"),
 		refuses[struct {
 			onlyTime
 

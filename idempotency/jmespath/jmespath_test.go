@@ -23,7 +23,7 @@ type order struct {
 }
 
 const event = `{
-	"id": "7", "tenant": null, "empty": "", "zero": 0, "no": false, "amount": 9007199254740993, "price": 0.1,
+	"id": "7", "tenant": null, "empty": "", "zero": 0, "negative": -2.5, "no": false, "amount": 9007199254740993, "price": 0.1,
 	"nested": {"id": "8", "nothing": null}, "list": [{"id": "a", "n": 1}, {"id": "b", "n": 20}], "body": "{\"id\":\"9\"}"
 }`
 
@@ -53,6 +53,8 @@ func TestKey(t *testing.T) {
 		{"price", payload(t, 0.1)},
 		{"list[?n > `10`].id | [0]", "b"},
 		{"list[?n == `1`].id | [0]", "a"},
+		{"[zero][?@ == `0`] | [0]", payload(t, 0)},
+		{"[negative, amount][?@ < `0`] | [0]", payload(t, -2.5)},
 		{"list[*].id", payload(t, []string{"a", "b"})},
 		{"sum(list[*].n)", payload(t, 21)},
 		{"to_string(amount)", "9007199254740993"},
