@@ -47,7 +47,7 @@ func Abandon[In, Out any](h Handler[In, Out], reserve time.Duration) Handler[In,
 		cancel()
 		close(gone)
 		if err = ctx.Err(); !errors.Is(err, context.Canceled) {
-			err = &TimeoutError{Limit: left - reserve}
+			err = &TimeoutError{Limit: left - reserve, Reserve: reserve}
 		}
 		event.Emit(ctx, event.Event{Kind: event.Abandon, Policy: "abandon", Wait: left - reserve, Err: err})
 		return out, err

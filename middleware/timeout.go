@@ -34,7 +34,7 @@ func (t timeout) Do(ctx context.Context, call func(context.Context) error) error
 	if own, ok := ctx.Deadline(); ok && !deadline.Before(own) {
 		return call(ctx)
 	}
-	return until(ctx, deadline, time.Duration(t), call)
+	return until(ctx, deadline, TimeoutError{Limit: time.Duration(t)}, call)
 }
 
 // Reserve returns a policy that ends the call d before ctx's own deadline, so that there is time left to answer: a
@@ -61,7 +61,7 @@ func (r reserve) Do(ctx context.Context, call func(context.Context) error) error
 	if left <= time.Duration(r) {
 		return refuse(ctx, time.Duration(r), left)
 	}
-	return until(ctx, own.Add(-time.Duration(r)), left-time.Duration(r), call)
+	return until(ctx, own.Add(-time.Duration(r)), TimeoutError{Limit: left - time.Duration(r), Reserve: time.Duration(r)}, call)
 }
 
 func refuse(ctx context.Context, reserve, left time.Duration) error {
@@ -70,8 +70,9 @@ func refuse(ctx context.Context, reserve, left time.Duration) error {
 	return err
 }
 
-// until makes the call in a context that ends at deadline, which is sooner than ctx's own.
-func until(ctx context.Context, deadline time.Time, limit time.Duration, call func(context.Context) error) error {
+// until makes the call in a context that ends at deadline, which is sooner than ctx's own. If that is how it fails, the
+// error is late around its own.
+func until(ctx context.Context, deadline time.Time, late TimeoutError, call func(context.Context) error) error {
 	c := &deadlineCtx{parent: ctx, deadline: deadline}
 	over := true
 	defer func() {
@@ -82,8 +83,8 @@ func until(ctx context.Context, deadline time.Time, limit time.Duration, call fu
 	err := call(c)
 	if err != nil && timedOut(err) && errors.Is(c.Err(), context.DeadlineExceeded) {
 		last := refusal.IsLast(err)
-		err = &TimeoutError{Limit: limit, Err: refusal.Bare(err)}
-		event.Emit(ctx, event.Event{Kind: event.Timeout, Policy: "timeout", Wait: limit, Err: err})
+		err = &TimeoutError{Limit: late.Limit, Reserve: late.Reserve, Err: refusal.Bare(err)}
+		event.Emit(ctx, event.Event{Kind: event.Timeout, Policy: "timeout", Wait: late.Limit, Err: err})
 		if last {
 			err = refusal.Last(err)
 		}
@@ -112,8 +113,9 @@ func timedOut(err error) bool {
 // A TimeoutError is the error of a call that failed because its time was over. errors.Is finds
 // [context.DeadlineExceeded] in it, and whatever is in Err.
 type TimeoutError struct {
-	Limit time.Duration // the time the call had
-	Err   error         // the call's own error; nil if the call was left running
+	Limit   time.Duration // the time the call had
+	Reserve time.Duration // what [Reserve] or [Abandon] kept of all the time there was; zero if the Limit is a [Timeout]'s
+	Err     error         // the call's own error; nil if the call was left running
 }
 
 func (e *TimeoutError) Error() string {

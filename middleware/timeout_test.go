@@ -322,3 +322,29 @@ func TestTimeoutContextHasAName(t *testing.T) {
 		return nil
 	})
 }
+
+// Whose time was over could not be told: that of one call, or all there was.
+func TestRegression_TimeoutSaysWhatWasReserved(t *testing.T) {
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for name, test := range map[string]struct {
+		call func(ctx context.Context) error
+		want time.Duration
+	}{
+		"Timeout": {func(ctx context.Context) error { return middleware.Timeout(time.Second).Do(ctx, wait) }, 0},
+		"Reserve": {func(ctx context.Context) error { return middleware.Reserve(time.Second).Do(ctx, wait) }, time.Second},
+		"Abandon": {func(ctx context.Context) error {
+			_, err := middleware.Abandon(func(context.Context, int) (int, error) { time.Sleep(time.Hour); return 0, nil }, time.Second)(ctx, 0)
+			return err
+		}, time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := test.call(ctx)
+			if e := (*middleware.TimeoutError)(nil); !errors.As(err, &e) || e.Reserve != test.want {
+				t.Errorf("%s: %v, and it reserved %v", name, err, e.Reserve)
+			}
+			time.Sleep(time.Hour) // until what was left behind has ended
+		})
+	}
+}
