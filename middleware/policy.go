@@ -53,6 +53,9 @@ func (j joined) Repeats() bool { return j.repeats }
 // Looks tells adapters how many of the policies look at calls with such an argument or result.
 func (j joined) Looks(at any) int { return scope.Looking(j.policies, at) }
 
+// Repeated tells adapters whether the innermost of those looks at calls that are repeated inside it.
+func (j joined) Repeated(at any) bool { return scope.Repeated(j.policies, at) }
+
 func repeats(p Policy) bool {
 	r, ok := p.(interface{ Repeats() bool })
 	return ok && r.Repeats()

@@ -2,6 +2,7 @@ package scope
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -18,13 +19,16 @@ type (
 // that returns how many policies, itself or those in it, want to see calls with such an argument or result. A Call is
 // made for one invocation and not used again, so that a policy which was left behind looks at its own.
 type Call struct {
-	In     any  // the event, or the *http.Request
-	Client bool // the call goes out
-	Looks  int  // how many policies look
+	In       any  // the event, or the *http.Request
+	Client   bool // the call goes out
+	Looks    int  // how many policies look
+	Repeated bool // the call of the innermost of them may be several
 
 	// Status is the HTTP status with which a call is answered if the policies end with err, zero if with none. It is
 	// nil where no such answer is made.
 	Status func(c *Call, err error) int
+
+	taken atomic.Bool
 
 	// Sent counts the attempts that were sent out.
 	Sent atomic.Int64
@@ -59,6 +63,22 @@ func Looking[P any](policies []P, at ...any) (n int) {
 	return 0
 }
 
+// Repeated reports whether, of policies, one that repeats calls is inside the innermost that looks at such a value. For
+// those that are made of several, their own method Repeated says it.
+func Repeated[P any](policies []P, at any) bool {
+	repeats := false
+	for _, p := range slices.Backward(policies) {
+		if l, ok := any(p).(interface{ Looks(at any) int }); ok && l.Looks(at) > 0 {
+			several, ok := any(p).(interface{ Repeated(at any) bool })
+			return repeats || ok && several.Repeated(at)
+		}
+		if r, ok := any(p).(interface{ Repeats() bool }); ok && r.Repeats() {
+			repeats = true
+		}
+	}
+	return false
+}
+
 // Show returns a child of ctx in which policies see c.
 func Show(ctx context.Context, c *Call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
@@ -69,6 +89,9 @@ func Shown(ctx context.Context) *Call {
 	c, _ := ctx.Value(callKey{}).(*Call)
 	return c
 }
+
+// Take reports whether it is asked for the first time: of a call, however often it is made, there is one span.
+func (c *Call) Take() bool { return !c.taken.Swap(true) }
 
 // Return says what became of the last attempt. A nil call takes no notice.
 func (c *Call) Return(r Result) {
@@ -96,9 +119,8 @@ type Injector interface {
 // IsInjector reports whether key asks for an [Injector].
 func IsInjector(key any) bool { return key == (injectorKey{}) }
 
-// Inject lets the innermost injector in ctx write into header.
-func Inject(ctx context.Context, header map[string][]string) {
-	if i, ok := ctx.Value(injectorKey{}).(Injector); ok {
-		i.Inject(ctx, header)
-	}
+// Injecting is the innermost injector in ctx, or nil.
+func Injecting(ctx context.Context) Injector {
+	i, _ := ctx.Value(injectorKey{}).(Injector)
+	return i
 }

@@ -76,14 +76,55 @@ func (injector) Inject(ctx context.Context, header map[string][]string) {
 	header["Who"] = []string{ctx.Value(key{}).(string)}
 }
 
-func TestInject(t *testing.T) {
-	header := make(map[string][]string)
-	scope.Inject(t.Context(), header)
-	if len(header) > 0 {
-		t.Errorf("nobody injects, and the header is %v", header)
+func TestInjecting(t *testing.T) {
+	if scope.Injecting(t.Context()) != nil {
+		t.Error("somebody injects")
 	}
-	scope.Inject(context.WithValue(injector{t.Context()}, key{}, "me"), header)
+	header := make(map[string][]string)
+	ctx := context.WithValue(injector{t.Context()}, key{}, "me")
+	scope.Injecting(ctx).Inject(ctx, header)
 	if len(header) != 1 || header["Who"][0] != "me" {
 		t.Errorf("the header is %v", header)
+	}
+}
+
+func TestTake(t *testing.T) {
+	c := new(scope.Call)
+	if !c.Take() || c.Take() || !new(scope.Call).Take() {
+		t.Error("a call is not taken once")
+	}
+}
+
+type repeater bool
+
+func (r repeater) Repeats() bool { return bool(r) }
+
+// several is a policy made of several.
+type several []any
+
+func (s several) Looks(at any) int     { return scope.Looking(s, at) }
+func (s several) Repeated(at any) bool { return scope.Repeated(s, at) }
+func (several) Repeats() bool          { return true }
+
+func TestRepeated(t *testing.T) {
+	look, retry, once := looker{"in", 1}, repeater(true), repeater(false)
+	for _, test := range []struct {
+		policies []any
+		want     bool
+	}{
+		{nil, false},
+		{[]any{retry}, false},
+		{[]any{look}, false},
+		{[]any{retry, look}, false},
+		{[]any{look, once, looker{"else", 1}}, false},
+		{[]any{look, retry, once}, true},
+		{[]any{look, retry, look}, false},
+		{[]any{several{look, retry}}, true},
+		{[]any{several{retry, look}}, false},
+		{[]any{look, several{retry}}, true},
+	} {
+		if got := scope.Repeated(test.policies, "in"); got != test.want {
+			t.Errorf("Repeated of %v = %v", test.policies, got)
+		}
 	}
 }

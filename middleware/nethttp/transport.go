@@ -47,11 +47,13 @@ func Transport(base http.RoundTripper, policies ...middleware.Policy) http.Round
 		base = http.DefaultTransport
 	}
 	do := middleware.WrapErr(func(ctx context.Context, x *trip) error { return x.send(ctx) }, policies...)
+	var request *http.Request
 	return &transport{
-		base:    base,
-		do:      do,
-		looks:   scope.Looking(policies, (*http.Request)(nil)),
-		freezes: os.Getenv("AWS_LAMBDA_RUNTIME_API") != "",
+		base:     base,
+		do:       do,
+		looks:    scope.Looking(policies, request),
+		repeated: scope.Repeated(policies, request),
+		freezes:  os.Getenv("AWS_LAMBDA_RUNTIME_API") != "",
 	}
 }
 
@@ -63,10 +65,11 @@ const (
 )
 
 type transport struct {
-	base    http.RoundTripper
-	do      func(context.Context, *trip) error
-	looks   int  // how many policies look at the request
-	freezes bool // between calls, whatever the clocks say
+	base     http.RoundTripper
+	do       func(context.Context, *trip) error
+	looks    int  // how many policies look at the request
+	repeated bool // and whether the innermost of them sees all attempts as one
+	freezes  bool // between calls, whatever the clocks say
 
 	mu   sync.Mutex
 	used wall.Instant
@@ -80,7 +83,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer x.end()
 	ctx := context.WithValue(scope.WithHold(r.Context(), &x.hold), tripKey{}, x)
 	if t.looks > 0 {
-		x.shown = &scope.Call{In: r, Client: true, Looks: t.looks, Status: receivedStatus}
+		x.shown = &scope.Call{In: r, Client: true, Looks: t.looks, Repeated: t.repeated, Status: receivedStatus}
 		ctx = scope.Show(ctx, x.shown)
 	}
 	err := t.do(ctx, x)
@@ -158,11 +161,13 @@ func (x *trip) attempt(ctx context.Context) error {
 	x.attempts++
 	if x.shown != nil {
 		x.shown.Sent.Add(1)
+	}
+	if i := scope.Injecting(ctx); i != nil {
 		r.Header = r.Header.Clone() // the caller's stays as it is
 		if r.Header == nil {
 			r.Header = make(http.Header)
 		}
-		scope.Inject(ctx, r.Header)
+		i.Inject(ctx, r.Header)
 	}
 	response, err := x.transport.base.RoundTrip(r)
 	if err != nil {
