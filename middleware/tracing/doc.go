@@ -16,8 +16,11 @@
 //	seawall.call.duration            histogram s            how long calls took, all attempts together
 //	seawall.time.remaining           histogram s            what was left until the deadline when a call returned
 //
-// They have the attribute seawall.call.name, the Name of the Span; seawall.call.duration also error.type. A series
-// without a call since it was last read and none in flight has no points of the first two.
+// They have the attribute seawall.call.name, the Name of the Span; without one it is the name of the Lambda function, or
+// server, client or call. seawall.call.duration has error.type besides, and it is of every Span; the other three are of the
+// outermost only, so that a call is one, whatever Spans are inside. A name without a call since it was last read and none in
+// flight has no points of the first two. Several readers of a MeterProvider share the peak: what one has read stands for a
+// second, so that those that read together see the same, and after that the peak begins anew.
 //
 //	seawall.retries                  counter  {retry}       attempts that failed and were followed by another
 //	seawall.give_ups                 counter  {give_up}     attempts that failed and were the last, though worth repeating
@@ -50,6 +53,13 @@
 // These are as the semantic conventions define them, version 1.43, as are their attributes: http.request.method,
 // http.response.status_code, http.route, url.scheme, error.type; of a client also server.address and server.port; and
 // faas.trigger. An invocation that is answered with a status, be it 503, has ended without an error, as it has for Lambda.
+// One that failed after its caller had cancelled it is in faas.invoke_duration, and neither in faas.invocations nor in
+// faas.errors. The time of an invocation is over if its context ended by its deadline, or if the error is that of
+// middleware.Reserve or middleware.Abandon; that a call in it had too little time does not count. A CONNECT has no
+// http.route, and what redirects to its own path with a slash has none.
+//
+// For messages of SQS the conventions want a CONSUMER span for each, or for the batch; here it is the invocation's, which is
+// SERVER, with a link for each message.
 //
 // # Events of a span
 //
@@ -59,10 +69,14 @@
 //
 // # Errors
 //
-// A span has the status Error, with the error's text, and error.type if that is how its own call ended. A failure that a policy inside put
+// A span has the status Error, with the error's text unless the status of a response says it, and error.type if that is how
+// its own call ended. A failure that a policy inside put
 // right, by a retry or a fallback, marks the span of the attempt, if it has one, and not those around it. A call
 // that fails after its caller cancelled it has neither. For HTTP the convention decides: a server's span has failed from
 // status 500 on, a client's from 400 on.
+//
+// An error's text is recorded as it is, on spans and their events, with what is secret in it. Only the URL of a *url.Error, as
+// http.Client returns it, loses its user, its query and its fragment.
 //
 // error.type is what the error says by a method ErrorType() string; "panic" for a panic or [runtime.Goexit]; the status,
 // such as "503", for a response; and otherwise the type of the first error in the chain whose type is exported, such as

@@ -11,6 +11,23 @@ const panicType = "panic"
 
 // errorType is what the package comment says about error.type.
 func errorType(err error) string {
+	if t := asked(func() string { return typeOf(err) }); t != "" {
+		return t
+	}
+	return reflect.TypeOf(err).String()
+}
+
+// asked is what ask gets from an error, or zero if a method of it panics, as those of a nil pointer do.
+func asked[T any](ask func() T) (answer T) {
+	defer func() {
+		if recover() != nil {
+			answer = *new(T)
+		}
+	}()
+	return ask()
+}
+
+func typeOf(err error) string {
 	if says, ok := errors.AsType[interface {
 		error
 		ErrorType() string

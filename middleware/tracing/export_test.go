@@ -40,3 +40,12 @@ func (s Span) Sets() int {
 	defer sets.mu.RUnlock()
 	return len(sets.set)
 }
+
+// PeakRead is the peak that is read where so many are in flight and were at once.
+func PeakRead(inFlight, peak int64) int64 {
+	var c calls
+	c.inFlight.Store(inFlight)
+	c.peak.Store(peak)
+	_, read, _ := c.read()
+	return read
+}

@@ -337,5 +337,5 @@ func TestRedirect(t *testing.T) {
 		t.Fatal(names(spans))
 	}
 	wants(t, spans[0].Attributes, map[string]string{"url.full": "http://example.com/old", "http.response.status_code": "302", "error.type": ""})
-	wants(t, spans[1].Attributes, map[string]string{"url.full": "http://example.com/new", "http.request.resend_count": ""})
+	wants(t, spans[1].Attributes, map[string]string{"url.full": "http://example.com/new", "http.request.resend_count": "1"})
 }

@@ -2,12 +2,13 @@ package tracing
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seawall-go/seawall/internal/event"
 )
@@ -100,9 +101,8 @@ const (
 	nameColdStarts  = "faas.coldstarts"
 )
 
-// instruments are those of one pair of providers, made once.
+// instruments are those of one MeterProvider, made once.
 type instruments struct {
-	tracer     trace.Tracer
 	histograms map[string]metric.Float64Histogram
 	counters   map[string]metric.Int64Counter
 	events     map[event.Kind]metric.Int64Counter
@@ -112,13 +112,14 @@ type instruments struct {
 	inFlight            metric.Int64ObservableUpDownCounter
 	peak                metric.Int64ObservableGauge
 
-	sets sets
+	heard atomic.Bool // somebody measures something, once and for all
+	calls sync.Map    // *calls by their names
+	sets  sets
 }
 
-func newInstruments(tracers trace.TracerProvider, meters metric.MeterProvider, read metric.Callback) *instruments {
+func newInstruments(meters metric.MeterProvider) (*instruments, metric.Meter) {
 	meter := meters.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL))
 	i := &instruments{
-		tracer:     tracers.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)),
 		histograms: make(map[string]metric.Float64Histogram),
 		counters:   make(map[string]metric.Int64Counter),
 		events:     make(map[event.Kind]metric.Int64Counter),
@@ -127,9 +128,20 @@ func newInstruments(tracers trace.TracerProvider, meters metric.MeterProvider, r
 		i.add(meter, row)
 	}
 	i.duration, i.remaining = i.histograms[nameDuration], i.histograms[nameRemaining]
-	_, err := meter.RegisterCallback(read, i.inFlight, i.peak)
-	handle(err)
-	return i
+	return i, meter
+}
+
+// measured reports whether anybody measures anything: a view may have dropped any of the instruments. The global
+// provider may get one that does later, and then the duration speaks for all.
+func (i *instruments) measured(ctx context.Context) bool {
+	if i.heard.Load() {
+		return true
+	}
+	if i.duration.Enabled(ctx) {
+		i.heard.Store(true)
+		return true
+	}
+	return false
 }
 
 // add makes the instrument of a row.
@@ -140,11 +152,15 @@ func (i *instruments) add(meter metric.Meter, row instrument) {
 	case upDown:
 		i.inFlight, err = meter.Int64ObservableUpDownCounter(row.name, unit, text)
 	case histogram:
-		i.histograms[row.name], err = meter.Float64Histogram(row.name, unit, text, buckets(row.name))
+		var h metric.Float64Histogram
+		h, err = meter.Float64Histogram(row.name, unit, text, buckets(row.name))
+		i.histograms[row.name] = h
+		i.hear(h)
 	case counter:
 		var c metric.Int64Counter
 		c, err = meter.Int64Counter(row.name, unit, text)
 		i.counters[row.name] = c
+		i.hear(c)
 		if row.event != "" {
 			i.events[row.event] = c
 		}
@@ -153,9 +169,18 @@ func (i *instruments) add(meter metric.Meter, row instrument) {
 			i.peak, err = meter.Int64ObservableGauge(row.name, unit, text)
 		} else {
 			i.state, err = meter.Int64Gauge(row.name, unit, text)
+			i.hear(i.state)
 		}
 	}
 	handle(err)
+}
+
+func (i *instruments) hear(of interface {
+	Enabled(ctx context.Context) bool
+}) {
+	if of.Enabled(context.Background()) {
+		i.heard.Store(true)
+	}
 }
 
 // buckets are those of the convention for durations, and longer ones for what is left of an invocation.

@@ -3,8 +3,11 @@ package tracing
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.opentelemetry.io/otel/attribute"
@@ -23,6 +26,20 @@ type invocation struct {
 
 // warm says that this process has seen an invocation. Environments begin once, whatever runs in them.
 var warm atomic.Bool //nolint:gochecknoglobals // as above
+
+// seen has the invocations of which a span was begun without the handler's adapter showing them, until they are collected.
+var seen sync.Map //nolint:gochecknoglobals // as above
+
+// isFirst reports whether it is asked for the first time about the invocation that ctx belongs to.
+func isFirst(ctx context.Context) bool {
+	c, _ := lambdacontext.FromContext(ctx)
+	id := weak.Make(c)
+	_, again := seen.LoadOrStore(id, nil)
+	if !again && c != nil {
+		runtime.AddCleanup(c, func(id weak.Pointer[lambdacontext.LambdaContext]) { seen.Delete(id) }, id)
+	}
+	return !again
+}
 
 func isInvoked(ctx context.Context) bool {
 	_, ok := lambdacontext.FromContext(ctx)

@@ -300,6 +300,7 @@ func TestEventSources(t *testing.T) {
 	}}
 	timer := events.EventBridgeEvent{Source: "aws.events", DetailType: "Scheduled Event", Time: time.Unix(0, 0)}
 	bus := events.EventBridgeEvent{Source: "shop", DetailType: "order placed"}
+	console := events.EventBridgeEvent{Source: "aws.events", DetailType: "Rule changed"}
 	kinesis := events.KinesisEvent{Records: []events.KinesisEventRecord{{EventSource: "aws:kinesis"}}}
 
 	typed := func(in any) func(r *rig) { return func(r *rig) { invokeTyped(t, r, in) } }
@@ -322,6 +323,7 @@ func TestEventSources(t *testing.T) {
 		{"S3", s3, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "photos", "faas.document.operation": ""}},
 		{"a schedule", timer, 0, map[string]string{"faas.trigger": "timer", "faas.time": "1970-01-01T00:00:00Z"}},
 		{"EventBridge", bus, 0, map[string]string{"faas.trigger": "pubsub"}},
+		{"EventBridge itself", console, 0, map[string]string{"faas.trigger": "pubsub", "faas.time": ""}},
 		{"something else", struct{ Kind string }{"own"}, 0, map[string]string{"faas.trigger": "other"}},
 	} {
 		for how, invoke := range map[string]func(r *rig){"typed": typed(test.in), "bytes": bytes(t, test.in)} {

@@ -32,6 +32,7 @@ type live struct {
 	outer      *live
 	observer   event.Observer // of the outermost
 	sight      *sight
+	calls      *calls // nil if the call is not measured
 }
 
 // A sight is what a span sees of a call that an adapter shows, or of an invocation.
@@ -104,17 +105,33 @@ func (l *live) start() *live {
 	parent := trace.SpanContextFromContext(l.Context)
 	c := l.sight.shown
 	switch {
-	case c != nil && c.Client && l.sight.depth == c.Looks:
+	case c != nil && c.Client && l.sight.depth == c.Looks && !c.Repeated:
 		return l.startClient()
 	case c != nil && (c.Client || isPayload(c.In) && !isInvoked(l.Context)), l.outer != nil, parent.IsValid() && !parent.IsRemote():
 		return l.begin(l.Context, l.series.spanName())
 	}
-	return l.startServer(parent)
+	from := l.source()
+	ctx := l.Context
+	if !parent.IsValid() {
+		ctx = l.remote(ctx, from)
+	}
+	if scope.Retrying(ctx) || !l.first() {
+		return l.begin(ctx, l.series.spanName()) // an attempt, or one call of several
+	}
+	return l.startServer(ctx, from)
 }
 
 func isPayload(in any) bool {
 	_, ok := payloadOf(in)
 	return ok
+}
+
+// first reports whether this is the first span of the call that is shown, or of the invocation.
+func (l *live) first() bool {
+	if l.sight.shown != nil {
+		return l.sight.shown.Take()
+	}
+	return isFirst(l.Context)
 }
 
 func (l *live) startClient() *live {
@@ -128,25 +145,11 @@ func (l *live) startClient() *live {
 	})
 }
 
-func (l *live) startServer(parent trace.SpanContext) *live {
-	from := source{trigger: triggerOther}
-	isHTTP := false
-	if l.sight.shown != nil {
-		var r *http.Request
-		if r, isHTTP = l.sight.shown.In.(*http.Request); isHTTP {
-			from = source{trigger: triggerHTTP, request: incoming(r)}
-		} else {
-			from = l.sourceOf(l.sight.shown.In)
-		}
-	}
-	if !isHTTP || isInvoked(l.Context) {
-		l.sight.invocation = invoked(l.Context, from.trigger)
+func (l *live) startServer(ctx context.Context, from source) *live {
+	if from.invoked {
+		l.sight.invocation = invoked(ctx, from.trigger)
 	}
 	l.sight.request = from.request
-	ctx := l.Context
-	if !parent.IsValid() {
-		ctx = l.remote(ctx)
-	}
 	return l.startAs(ctx, trace.SpanKindServer, from.links, func() []attribute.KeyValue {
 		kvs := from.attributes
 		if l.sight.invocation != nil {
@@ -157,6 +160,19 @@ func (l *live) startServer(parent trace.SpanContext) *live {
 		}
 		return kvs
 	})
+}
+
+// source is where the call comes from: a server of HTTP, or Lambda.
+func (l *live) source() source {
+	if l.sight.shown == nil {
+		return source{trigger: triggerOther, invoked: true}
+	}
+	if r, ok := l.sight.shown.In.(*http.Request); ok {
+		return source{trigger: triggerHTTP, request: incoming(r), invoked: isInvoked(l.Context)}
+	}
+	from := l.sourceOf(l.sight.shown.In)
+	from.invoked = true
+	return from
 }
 
 // sourceOf is the source of an event, which may not be decoded yet.
@@ -172,14 +188,14 @@ func (l *live) sourceOf(in any) source {
 }
 
 // remote is ctx with the parent that the request or X-Ray has for it.
-func (l *live) remote(ctx context.Context) context.Context {
-	if l.sight.request != nil {
-		ctx = propagator(l.propagator).Extract(ctx, l.sight.request.headers)
+func (l *live) remote(ctx context.Context, from source) context.Context {
+	if from.request != nil {
+		ctx = propagator(l.propagator).Extract(ctx, from.request.headers)
 		if trace.SpanContextFromContext(ctx).IsValid() {
 			return ctx
 		}
 	}
-	if l.sight.invocation != nil {
+	if from.invoked {
 		if parent := xray(ctx); parent.IsValid() {
 			return trace.ContextWithRemoteSpanContext(ctx, parent)
 		}
@@ -211,8 +227,7 @@ func (l *live) spanName() string {
 func (l *live) do(call func(context.Context) error) error {
 	var begun time.Time // zero if the call is not measured
 	if l.series.measured(l.Context) {
-		l.series.begin()
-		begun = time.Now()
+		begun = l.beginCall()
 	}
 	returned := false
 	defer func() {
@@ -231,12 +246,49 @@ func (l *live) do(call func(context.Context) error) error {
 	return err
 }
 
+// beginCall begins to measure the call, and returns when that was.
+func (l *live) beginCall() time.Time {
+	l.calls = l.callsHere()
+	if l.isOutermost() {
+		l.calls.begin()
+	}
+	return time.Now()
+}
+
+// callsHere are the calls that this one belongs to. Where the Span has no name, they have that of the function, or of
+// what such calls are.
+func (l *live) callsHere() *calls {
+	s := l.series
+	switch {
+	case s.named != nil:
+		return s.named
+	case l.sight.client:
+		return s.callsOf("client")
+	case l.sight.invocation != nil && l.sight.invocation.function != "":
+		return s.callsOf(l.sight.invocation.function)
+	case l.sight.invocation != nil, l.sight.request != nil:
+		return s.callsOf("server")
+	}
+	return s.callsOf(s.spanName())
+}
+
+// isOutermost reports whether no span around this one measures the same call with the same provider.
+func (l *live) isOutermost() bool {
+	for o := l.outer; o != nil; o = o.outer {
+		if o.calls != nil && o.series.instruments == l.series.instruments {
+			return false
+		}
+	}
+	return true
+}
+
 // An ending is how a call ended.
 type ending struct {
-	begun    time.Time
-	err      error
-	panicked bool // or ended by runtime.Goexit
-	value    any  // of the panic
+	begun     time.Time
+	err       error
+	cancelled bool // by its caller
+	panicked  bool // or ended by runtime.Goexit
+	value     any  // of the panic
 
 	status    int    // of the answer, zero if there is none
 	callType  string // error.type of the call, empty if it has not failed
@@ -245,29 +297,32 @@ type ending struct {
 
 // end ends the span and measures the call.
 func (l *live) end(e *ending) {
+	defer l.span.End()
+	outermost := l.calls != nil && l.isOutermost()
+	if outermost {
+		l.calls.end()
+	}
 	l.judge(e)
-	l.findRoute()
+	l.findRoute(e.status)
 	if l.recording {
 		l.describe(e)
 	}
-	if !e.begun.IsZero() {
-		l.measure(e)
+	if l.calls != nil {
+		l.measure(e, outermost)
 	}
-	l.span.End()
 }
 
 // judge fills in what follows from how the call ended.
 func (l *live) judge(e *ending) {
-	if l.sight.request != nil || l.sight.invocation != nil {
-		e.status = l.status(e)
+	if !e.panicked && l.sight.shown != nil && (l.sight.request != nil || l.sight.invocation != nil) {
+		e.status = l.status(e.err)
 	}
-	cancelled := false
 	switch {
 	case e.panicked:
 		e.callType = panicType
 	case e.err == nil:
 	case errors.Is(l.Err(), context.Canceled):
-		cancelled = true
+		e.cancelled = true
 	default:
 		e.callType = errorType(e.err)
 	}
@@ -276,7 +331,7 @@ func (l *live) judge(e *ending) {
 		limit = 400
 	}
 	switch {
-	case cancelled:
+	case e.cancelled:
 	case e.status < 400:
 		e.errorType = e.callType
 	case e.status >= limit:
@@ -285,25 +340,24 @@ func (l *live) judge(e *ending) {
 }
 
 // findRoute names the request's span after the pattern that matched it, which a server may only know now.
-func (l *live) findRoute() {
+func (l *live) findRoute(status int) {
 	if l.sight.request == nil || l.sight.client || l.sight.request.route != "" {
 		return
 	}
-	if l.sight.request.route = route(l.sight.shown.Result().Route); l.sight.request.route != "" && l.recording {
+	if l.sight.request.route = l.sight.request.matched(l.sight.shown.Result().Route, status); l.sight.request.route != "" && l.recording {
 		l.span.SetAttributes(semconv.HTTPRoute(l.sight.request.route))
 		l.span.SetName(l.spanName())
 	}
 }
 
 // status is that of the answer, zero if there is none.
-func (l *live) status(e *ending) int {
+func (l *live) status(err error) int {
+	c := l.sight.shown
 	switch {
-	case l.sight.shown == nil, e.panicked:
-		return 0
-	case l.sight.shown.Status != nil:
-		return l.sight.shown.Status(l.sight.shown, e.err)
-	case e.err == nil:
-		return statusOf(l.sight.shown.Result().Out)
+	case c.Status != nil:
+		return asked(func() int { return c.Status(c, err) })
+	case err == nil:
+		return statusOf(c.Result().Out)
 	}
 	return 0
 }
@@ -315,7 +369,7 @@ func (l *live) describe(e *ending) {
 	}
 	if e.value != nil {
 		l.exception(e.value, debug.Stack())
-	} else if p, ok := errors.AsType[*middleware.PanicError](e.err); ok {
+	} else if p := panicIn(e.err); p != nil {
 		l.exception(p.Value, p.Stack)
 	}
 	if e.errorType == "" {
@@ -324,38 +378,49 @@ func (l *live) describe(e *ending) {
 	l.span.SetAttributes(semconv.ErrorTypeKey.String(e.errorType))
 	text := ""
 	switch {
+	case e.errorType == strconv.Itoa(e.status): // that says it
 	case e.err != nil:
-		text = e.err.Error()
+		text = errorText(e.err)
 	case e.value != nil:
-		text = fmt.Sprint("panic: ", e.value)
+		text = "panic: " + errorText(e.value)
 	case e.panicked:
 		text = "runtime.Goexit"
 	}
 	l.span.SetStatus(codes.Error, text)
 }
 
+// panicIn is the panic that err was, or nil.
+func panicIn(err error) *middleware.PanicError {
+	if err == nil {
+		return nil
+	}
+	return asked(func() *middleware.PanicError {
+		p, _ := errors.AsType[*middleware.PanicError](err)
+		return p
+	})
+}
+
 // exception is the event of a panic.
 func (l *live) exception(value any, stack []byte) {
 	l.span.AddEvent("exception", trace.WithAttributes(
 		semconv.ExceptionType(fmt.Sprintf("%T", value)),
-		semconv.ExceptionMessage(fmt.Sprint(value)),
+		semconv.ExceptionMessage(errorText(value)),
 		semconv.ExceptionStacktrace(string(stack)),
 	))
 }
 
 // measure measures the call.
-func (l *live) measure(e *ending) {
+func (l *live) measure(e *ending, outermost bool) {
 	now := time.Now()
 	seconds := now.Sub(e.begun).Seconds()
 	s := l.series
-	s.inFlight.Add(-1)
 	if e.callType == "" {
-		s.duration.Record(l, seconds, s.success...)
+		s.duration.Record(l, seconds, l.calls.success...)
 	} else {
-		s.duration.Record(l, seconds, s.sets.of(labels{call: s.key.name, errorType: e.callType}).record...)
+		s.duration.Record(l, seconds, s.sets.of(labels{call: l.calls.name, errorType: e.callType}).record...)
 	}
-	if deadline, ok := l.Deadline(); ok {
-		s.remaining.Record(l, max(deadline.Sub(now), 0).Seconds(), s.success...)
+	if deadline, ok := l.Deadline(); ok && outermost {
+		s.remaining.Record(l, max(deadline.Sub(now), 0).Seconds(), l.calls.success...)
 	}
 	if l.sight.request != nil {
 		l.measureRequest(e, seconds)
@@ -385,12 +450,28 @@ func (l *live) measureInvocation(e *ending, seconds float64) {
 	if l.sight.invocation.cold {
 		s.count(l, nameColdStarts, o.add)
 	}
-	if e.callType != "" && e.status == 0 {
+	switch {
+	case e.cancelled:
+	case e.callType != "" && e.status == 0:
 		s.count(l, nameErrors, o.add)
-	} else {
+	default:
 		s.count(l, nameInvocations, o.add)
 	}
-	if errors.Is(e.err, context.DeadlineExceeded) {
+	if l.timedOut(e.err) {
 		s.count(l, nameTimeouts, o.add)
 	}
+}
+
+// timedOut reports whether an invocation failed because its own time was over, and not that of a call which it made.
+func (l *live) timedOut(err error) bool {
+	if err == nil {
+		return false
+	}
+	return errors.Is(l.Err(), context.DeadlineExceeded) || asked(func() bool {
+		if _, reserved := errors.AsType[*middleware.ReserveError](err); reserved {
+			return true
+		}
+		t, late := errors.AsType[*middleware.TimeoutError](err)
+		return late && t.Reserve > 0
+	})
 }

@@ -21,12 +21,18 @@ func observe(ctx context.Context, e event.Event) {
 	if span := recording(ctx, l); span != nil {
 		span.AddEvent("seawall."+string(e.Kind), trace.WithAttributes(append(described(e), counted...)...))
 	}
-	s := l.series
-	if c := s.events[e.Kind]; c != nil && c.Enabled(ctx) {
-		c.Add(ctx, 1, metric.WithAttributes(counted...))
+	for o := l; o != nil; o = o.outer {
+		if c := o.series.events[e.Kind]; c != nil && c.Enabled(ctx) {
+			c.Add(ctx, 1, metric.WithAttributes(counted...))
+			break
+		}
 	}
-	if state, ok := stateAfter(e); ok && s.state.Enabled(ctx) {
-		s.state.Record(ctx, state, metric.WithAttributes(policyOf(e)...))
+	state, ok := stateAfter(e)
+	for o := l; ok && o != nil; o = o.outer {
+		if o.series.state.Enabled(ctx) {
+			o.series.state.Record(ctx, state, metric.WithAttributes(policyOf(e)...))
+			break
+		}
 	}
 }
 
@@ -74,7 +80,7 @@ func described(e event.Event) []attribute.KeyValue {
 		kvs = append(kvs, keyWait.Float64(e.Wait.Seconds()))
 	}
 	if e.Err != nil {
-		kvs = append(kvs, semconv.ExceptionMessage(e.Err.Error()))
+		kvs = append(kvs, semconv.ExceptionMessage(errorText(e.Err)))
 	}
 	if e.Key != "" {
 		kvs = append(kvs, keyDigest.String(e.Key))

@@ -22,17 +22,20 @@ type request struct {
 	agent    string
 	protocol string // such as HTTP/1.1
 	headers  headers
+
+	redirects int64 // that led to it
 }
 
 // incoming is a request that a server got.
 func incoming(r *http.Request) *request {
 	in := &request{
-		method: r.Method, route: route(r.Pattern), scheme: "http", host: r.Host, agent: r.UserAgent(), protocol: r.Proto,
+		method: r.Method, scheme: "http", host: r.Host, agent: r.UserAgent(), protocol: r.Proto,
 		headers: headers{multiple: r.Header},
 	}
 	if r.URL != nil {
 		in.path = r.URL.Path
 	}
+	in.route = in.matched(r.Pattern, 0)
 	if r.TLS != nil {
 		in.scheme = "https"
 	}
@@ -45,18 +48,23 @@ func incoming(r *http.Request) *request {
 // outgoing is a request that a client sends.
 func outgoing(r *http.Request) *request {
 	out := &request{method: r.Method, scheme: "http", agent: r.UserAgent()}
+	for before := r.Response; before != nil && before.Request != nil; before = before.Request.Response {
+		out.redirects++
+	}
 	if r.URL != nil {
 		out.scheme, out.host, out.path = r.URL.Scheme, r.URL.Host, r.URL.EscapedPath()
 	}
 	return out
 }
 
-// route is what is a path in a pattern of [http.ServeMux].
-func route(pattern string) string {
-	if i := strings.IndexByte(pattern, '/'); i >= 0 {
-		return pattern[i:]
+// matched is the route in a pattern of [http.ServeMux], which is what is a path in it. Of a CONNECT, and where it only adds
+// a slash to the path and redirects, what the mux calls the pattern may be what the sender wrote.
+func (r *request) matched(pattern string, status int) string {
+	i := strings.IndexByte(pattern, '/')
+	if i < 0 || r.method == http.MethodConnect || status/100 == 3 && pattern[i:] == r.path+"/" {
+		return ""
 	}
-	return ""
+	return pattern[i:]
 }
 
 // knownMethod is the request's method, or _OTHER for one that no standard has: a sender can make up as many as he likes.
@@ -117,6 +125,9 @@ func (r *request) received() []attribute.KeyValue {
 	kvs := r.methods()
 	host, port := r.server()
 	_, version, _ := strings.Cut(r.protocol, "/")
+	if version != "1.0" {
+		version = strings.TrimSuffix(version, ".0") // HTTP/2 has no minor versions
+	}
 	for _, s := range []struct {
 		key   attribute.Key
 		value string
@@ -145,7 +156,7 @@ func (r *request) sent(resends int64) []attribute.KeyValue {
 	host, port := r.target()
 	full := (&url.URL{Scheme: r.scheme, Host: r.host}).String() + r.path
 	kvs := append(r.methods(), semconv.URLFull(full), semconv.URLScheme(r.scheme), semconv.ServerAddress(host), semconv.ServerPort(port))
-	if resends > 0 {
+	if resends += r.redirects; resends > 0 {
 		kvs = append(kvs, semconv.HTTPRequestResendCount(int(resends)))
 	}
 	return kvs

@@ -1,7 +1,6 @@
 package tracing
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -18,13 +17,10 @@ import (
 type series struct {
 	*instruments
 
-	key      seriesKey
-	quiet    bool // spans are never recorded
-	inFlight atomic.Int64
-	peak     atomic.Int64 // since it was last read
-	called   atomic.Bool  // since it was last read
-	observed metric.MeasurementOption
-	success  []metric.RecordOption // the attributes of a call that succeeded
+	key    seriesKey
+	tracer trace.Tracer
+	quiet  bool   // spans are never recorded
+	named  *calls // nil without a name
 }
 
 type seriesKey struct {
@@ -38,7 +34,8 @@ type seriesKey struct {
 var all struct { //nolint:gochecknoglobals // as above
 	sync.Mutex
 
-	series atomic.Pointer[registry]
+	series      atomic.Pointer[registry]
+	instruments sync.Map // *instruments by their MeterProvider
 }
 
 // A registry is replaced by a larger one, never written. What comes first is found without hashing.
@@ -67,7 +64,17 @@ func seriesOf(key seriesKey) *series {
 	return newSeries(key)
 }
 
+// newSeries makes a series, unless another goroutine is first. No lock is held while it asks the providers.
 func newSeries(key seriesKey) *series {
+	s := &series{
+		instruments: instrumentsOf(key.meters),
+		key:         key,
+		tracer:      key.tracers.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)),
+	}
+	_, s.quiet = key.tracers.(noop.TracerProvider)
+	if key.name != "" {
+		s.named = s.callsOf(key.name)
+	}
 	all.Lock()
 	defer all.Unlock()
 	known := &registry{series: make(map[seriesKey]*series)}
@@ -75,17 +82,9 @@ func newSeries(key seriesKey) *series {
 		known.first = r.first
 		maps.Copy(known.series, r.series)
 	}
-	if s := known.series[key]; s != nil {
-		return s
+	if first := known.series[key]; first != nil {
+		return first
 	}
-	s := &series{key: key, instruments: known.instruments(key)}
-	_, s.quiet = key.tracers.(noop.TracerProvider)
-	attributes := attribute.NewSet()
-	if key.name != "" {
-		attributes = attribute.NewSet(keyCall.String(key.name))
-	}
-	s.observed = metric.WithAttributeSet(attributes)
-	s.success = []metric.RecordOption{s.observed}
 	known.series[key] = s
 	if len(known.first) < firstSeries {
 		known.first = append(slices.Clone(known.first), s)
@@ -94,52 +93,18 @@ func newSeries(key seriesKey) *series {
 	return s
 }
 
-// instruments are those of the key's providers, made if there are none yet.
-func (r *registry) instruments(key seriesKey) *instruments {
-	for k, s := range r.series {
-		if k.tracers == key.tracers && k.meters == key.meters {
-			return s.instruments
-		}
+func instrumentsOf(meters metric.MeterProvider) *instruments {
+	if i, ok := all.instruments.Load(meters); ok {
+		return i.(*instruments)
 	}
-	return newInstruments(key.tracers, key.meters, func(_ context.Context, to metric.Observer) error {
-		known := all.series.Load()
-		if known == nil {
-			return nil
-		}
-		for k, s := range known.series {
-			if k.tracers == key.tracers && k.meters == key.meters {
-				s.read(to)
-			}
-		}
-		return nil
-	})
+	made, meter := newInstruments(meters)
+	first, there := all.instruments.LoadOrStore(meters, made)
+	if !there {
+		_, err := meter.RegisterCallback(made.read, made.inFlight, made.peak)
+		handle(err)
+	}
+	return first.(*instruments)
 }
-
-// read reports how many calls there are, and were at once.
-func (s *series) read(to metric.Observer) {
-	n := s.inFlight.Load()
-	if !s.called.Swap(n > 0) {
-		return
-	}
-	to.ObserveInt64(s.instruments.inFlight, n, s.observed)
-	to.ObserveInt64(s.instruments.peak, max(s.peak.Swap(n), n), s.observed)
-}
-
-func (s *series) begin() {
-	n := s.inFlight.Add(1)
-	for {
-		peak := s.peak.Load()
-		if n <= peak || s.peak.CompareAndSwap(peak, n) {
-			break
-		}
-	}
-	if !s.called.Load() {
-		s.called.Store(true)
-	}
-}
-
-// measured reports whether anybody measures calls.
-func (s *series) measured(ctx context.Context) bool { return s.duration.Enabled(ctx) }
 
 // labels are attributes of measurements; those that are zero are left out.
 type labels struct {

@@ -15,6 +15,7 @@ import (
 type source struct {
 	trigger    string
 	request    *request // of a trigger http
+	invoked    bool     // by Lambda
 	attributes []attribute.KeyValue
 	links      []trace.Link
 }
@@ -56,6 +57,10 @@ func sourceOf(in any) (source, bool) {
 		return fromALB(&e), true
 	case *events.ALBTargetGroupRequest:
 		return fromALB(e), true
+	case events.APIGatewayWebsocketProxyRequest:
+		return fromWebSocket(&e), true
+	case *events.APIGatewayWebsocketProxyRequest:
+		return fromWebSocket(e), true
 	case events.SQSEvent:
 		return fromSQS(&e), true
 	case *events.SQSEvent:
@@ -134,6 +139,17 @@ func fromALB(e *events.ALBTargetGroupRequest) source {
 	forwarded := r.headers.Get("X-Forwarded-For") // the load balancer adds its client, whatever that has sent, at the end
 	r.peer = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
 	return fromRequest(r)
+}
+
+// fromWebSocket is of a request only if a connection begins: messages on it have no method and no header.
+func fromWebSocket(e *events.APIGatewayWebsocketProxyRequest) source {
+	if e == nil || e.RequestContext.EventType != "CONNECT" {
+		return source{trigger: triggerHTTP}
+	}
+	c := e.RequestContext
+	return fromRequest(&request{
+		method: http.MethodGet, path: e.Path, host: c.DomainName, peer: c.Identity.SourceIP, headers: headers{e.Headers, e.MultiValueHeaders},
+	})
 }
 
 // fromRequest is the source of a request, with what only its headers say.
@@ -242,14 +258,15 @@ func fromPayload(payload []byte) source {
 	var seen struct {
 		HTTPMethod     string `json:"httpMethod"`
 		DetailType     string `json:"detail-type"`
+		EventSource    string `json:"eventSource"` // of brokers
+		DeliveryStream string `json:"deliveryStreamArn"`
 		RequestContext struct {
-			DomainName string          `json:"domainName"`
-			HTTP       json.RawMessage `json:"http"`
-			ELB        json.RawMessage `json:"elb"`
+			DomainName   string          `json:"domainName"`
+			ConnectionID string          `json:"connectionId"`
+			HTTP         json.RawMessage `json:"http"`
+			ELB          json.RawMessage `json:"elb"`
 		} `json:"requestContext"`
-		Records []struct {
-			EventSource string `json:"eventSource"` // SNS spells it EventSource, which encoding/json takes too
-		} `json:"Records"`
+		Records json.RawMessage `json:"Records"` // a list, but for Kafka
 	}
 	if json.Unmarshal(payload, &seen) != nil {
 		return source{trigger: triggerOther}
@@ -262,14 +279,31 @@ func fromPayload(payload []byte) source {
 		return decoded[events.LambdaFunctionURLRequest](payload)
 	case c.HTTP != nil:
 		return decoded[events.APIGatewayV2HTTPRequest](payload)
+	case c.ConnectionID != "":
+		return decoded[events.APIGatewayWebsocketProxyRequest](payload)
 	case seen.HTTPMethod != "":
 		return decoded[events.APIGatewayProxyRequest](payload)
 	case seen.DetailType != "":
 		return decoded[events.EventBridgeEvent](payload)
-	case len(seen.Records) == 0:
+	case seen.DeliveryStream != "":
+		return source{trigger: triggerPubSub}
+	}
+	switch seen.EventSource {
+	case "aws:kafka", "SelfManagedKafka", "aws:rmq", "aws:mq":
+		return source{trigger: triggerPubSub}
+	}
+	return fromRecords(payload, seen.Records)
+}
+
+// fromRecords is the source of an event of records, as the first one has it.
+func fromRecords(payload []byte, list json.RawMessage) source {
+	var records []struct {
+		EventSource string `json:"eventSource"` // SNS spells it EventSource, which encoding/json takes too
+	}
+	if json.Unmarshal(list, &records) != nil || len(records) == 0 {
 		return source{trigger: triggerOther}
 	}
-	switch seen.Records[0].EventSource {
+	switch records[0].EventSource {
 	case "aws:sqs":
 		return decoded[events.SQSEvent](payload)
 	case "aws:sns":

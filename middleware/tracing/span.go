@@ -16,16 +16,23 @@ import (
 // metrics; the package comment has the list. Outside a retry it is one span for all attempts, inside it is one for each. Where
 // it stands decides what the span says:
 //
+//   - Inside a retry around a handler it is an attempt: INTERNAL, a child of the caller's span, and neither an invocation nor
+//     a request, which are counted by a Span outside the retry.
 //   - Around a Lambda handler the outermost Span is a SERVER span with the attributes of an invocation and of its event.
 //     Its parent is in the event's headers, or else it is the one that X-Ray has for this invocation. The first in a
 //     process is the cold start. For an HTTP event, of API Gateway, a load balancer or a function URL, it has the
 //     attributes of a request besides, and for messages of SQS a link to where each was sent.
 //   - In nethttp.Middleware the outermost Span is a SERVER span of the request, and its parent is in the request's header.
-//   - In nethttp.Transport the innermost Span is a CLIENT span, with the count of resends if a retry is around it.
-//     It ends with the header of the response. The request carries it on in its header; the caller's request is not
-//     changed.
+//   - In nethttp.Transport the innermost Span is a CLIENT span, with the count of resends if a retry is around it or a
+//     redirect led to it. It ends with the header of the response. With a retry inside, it is INTERNAL, for it is not one
+//     request; put another Span inside the retry.
 //   - Everywhere else it is an INTERNAL span, and so it is if it would be SERVER and the context has a span already that
 //     was not begun elsewhere: of a tracer that is around the handler.
+//
+// A request that nethttp.Transport sends, with a Span in its policies or without, carries the innermost span of its context in
+// its header. The caller's request is not changed.
+//
+// Where Spans are used by hand in a Lambda handler that has none around it, the first of an invocation is the SERVER span.
 //
 // A policy of one's own that has a Span in it has to hand on its method Looks, or the Span is INTERNAL. Of a handler of
 // bytes, as in awslambda.Raw, the status of the answer is not known. In a URL that was called, the user and the query are
@@ -70,8 +77,8 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	if s.quiet && !measured {
 		return call(ctx) // as a no-op provider does it, but for an allocation
 	}
-	inner, span := s.tracer.Start(ctx, s.spanName()) //nolint:spancheck // live ends it
-	if measured || span.IsRecording() {
+	inner, span := s.tracer.Start(ctx, s.spanName())                    //nolint:spancheck // live ends it
+	if measured || span.IsRecording() || span.SpanContext().IsValid() { // what is not sampled is carried on all the same
 		return newLive(ctx, s, p).started(inner, span).do(call) //nolint:spancheck // as above
 	}
 	err := call(inner)

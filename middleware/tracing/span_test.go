@@ -256,6 +256,12 @@ type wrapper struct{ error }
 
 func (w wrapper) Unwrap() error { return w.error }
 
+// several are errors as one, of which some are none.
+type several []error
+
+func (several) Error() string     { return "several" }
+func (s several) Unwrap() []error { return s }
+
 type Exported struct{}
 
 func (*Exported) Error() string { return "exported" }
@@ -272,6 +278,7 @@ func TestErrorType(t *testing.T) {
 		{fmt.Errorf("twice: %w", fmt.Errorf("read: %w", syntax)), "*json.SyntaxError"},
 		{wrapper{&Exported{}}, "*tracing_test.Exported"},
 		{errors.Join(io.EOF, syntax), "*errors.errorString"},
+		{several{nil, syntax}, "*json.SyntaxError"},
 		{fmt.Errorf("%w and %w", syntax, io.EOF), "*json.SyntaxError"},
 		{&breaker.OpenError{}, "*breaker.OpenError"},
 		{&middleware.TimeoutError{Err: syntax}, "*middleware.TimeoutError"},
@@ -324,35 +331,39 @@ func TestRemaining(t *testing.T) {
 
 // The peak is that since the last look, and quiet series are not shown.
 func TestPeak(t *testing.T) {
-	r := newRig()
-	read := func() (peak int64, shown bool) {
-		_, all := points(r.metrics(t)["seawall.calls.peak"])
-		if len(all) == 0 {
-			return 0, false
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		read := func() (peak int64, shown bool) {
+			time.Sleep(time.Second)
+			_, all := points(r.metrics(t)["seawall.calls.peak"])
+			if len(all) == 0 {
+				return 0, false
+			}
+			return all[0].value, true
 		}
-		return all[0].value, true
-	}
-	if _, shown := read(); shown {
-		t.Error("shown before the first call")
-	}
-	together(3, nil, func(_ int, wait func()) {
-		_ = r.named("call").Do(t.Context(), func(context.Context) error { wait(); return nil })
-	})
-	if peak, _ := read(); peak != 3 {
-		t.Errorf("the peak is %d, want 3", peak)
-	}
-	if _, shown := read(); shown {
-		t.Error("shown though nothing happened")
-	}
-	_ = r.named("call").Do(t.Context(), func(context.Context) error {
+		if _, shown := read(); shown {
+			t.Error("shown before the first call")
+		}
+		together(3, nil, func(_ int, wait func()) {
+			_ = r.named("call").Do(t.Context(), func(context.Context) error { wait(); return nil })
+		})
+		_ = r.named("call").Do(t.Context(), nothing)
+		if peak, _ := read(); peak != 3 {
+			t.Errorf("the peak is %d, want 3", peak)
+		}
+		if _, shown := read(); shown {
+			t.Error("shown though nothing happened")
+		}
+		_ = r.named("call").Do(t.Context(), func(context.Context) error {
+			if peak, _ := read(); peak != 1 {
+				t.Errorf("the peak is %d, want 1", peak)
+			}
+			return nil
+		})
 		if peak, _ := read(); peak != 1 {
-			t.Errorf("the peak is %d, want 1", peak)
+			t.Errorf("after a call that was seen the peak is %d, want 1", peak)
 		}
-		return nil
 	})
-	if peak, _ := read(); peak != 1 {
-		t.Errorf("after a call that was seen the peak is %d, want 1", peak)
-	}
 }
 
 // What nobody records and nobody measures allocates nothing.

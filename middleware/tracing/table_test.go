@@ -80,7 +80,7 @@ func (r *rig) scene(t *testing.T, n int, meanwhile func()) {
 	client := http.Client{Transport: nethttp.Transport(nil, r.Span)}
 
 	invoke := middleware.Wrap(func(context.Context, events.SQSEvent) (string, error) { return "done", nil }, r.Span)
-	fail := middleware.Wrap(func(context.Context, events.SQSEvent) (string, error) { return "", context.DeadlineExceeded }, r.Span)
+	fail := middleware.Wrap(func(context.Context, events.SQSEvent) (string, error) { return "", &middleware.ReserveError{} }, r.Span)
 	on := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "1"})
 
 	together(n, meanwhile, func(i int, wait func()) {
@@ -176,8 +176,10 @@ func TestValues(t *testing.T) {
 		for name, want := range map[string]map[string]int64{
 			"seawall.call.duration": {
 				"error.type=*errors.errorString seawall.call.name=place order": some,
-				"error.type=502": 2 * some, // the client's and the server's
-				"error.type=context.deadlineExceededError": some,
+				"error.type=502 seawall.call.name=client":                      some,
+				"error.type=502 seawall.call.name=server":                      some,
+				"error.type=*middleware.ReserveError seawall.call.name=server": some,
+				"seawall.call.name=server":                                     some,
 			},
 			"seawall.time.remaining":      {"seawall.call.name=place order": some},
 			"seawall.retries":             {"error.type=*errors.errorString seawall.policy.name=payments seawall.policy=policy": some},
