@@ -43,7 +43,7 @@ func (r *run) compete(ctx context.Context) error {
 			}
 			dead = record
 		case w.sleep(&r.ctx):
-			claims, dead = 0, Record{}
+			claims = 0
 			record, err = r.look(&w)
 			continue
 		default:

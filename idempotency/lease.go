@@ -137,7 +137,7 @@ func (h *heartbeat) renew(ctx context.Context, now time.Time) (done bool, err er
 	if problem != nil {
 		return false, problem
 	}
-	return record.Owner == r.owner && record.Status == Completed, err
+	return record.Owner == r.owner, err
 }
 
 // lose notes that the record has another owner.

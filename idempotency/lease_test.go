@@ -91,8 +91,8 @@ func TestHandlerWhoseRecordIsLostIsToldSo(t *testing.T) {
 				if r != (receipt{"7", 1}) || outcome != idempotency.Lost || err != end { //nolint:errorlint // the same value
 					t.Errorf("got %v, %v, %v", r, outcome, err)
 				}
-				if got := s.told(); got != "lost" {
-					t.Errorf("told %q", got)
+				if got := s.told(); got != "lost" || s.Calls(storetest.Load) != 0 {
+					t.Errorf("told %q after %d looks", got, s.Calls(storetest.Load))
 				}
 				if got := s.record(t, "7"); got.Status != "" {
 					t.Errorf("a record came back: %+v", got)

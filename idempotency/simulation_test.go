@@ -13,28 +13,34 @@ import (
 	"github.com/seawall-go/seawall/idempotency"
 )
 
-// A link is one process's connection to the store: requests fail on it, before or after they are carried out, or hang;
-// and it may break for good, which is what the death of the process is to everybody else.
+// A link is one process's connection to the store: requests fail on it, before or after they are carried out, or hang, or
+// take long; it is down for a while, and it may break for good, which is what the death of the process is to everybody else.
 type link struct {
 	idempotency.Store
 
+	world   *world
 	mu      sync.Mutex
 	random  *rand.Rand
 	broken  bool
-	owner   string // who claimed last
-	granted bool   // whether that was granted, whatever was answered
-	tries   int    // to write how that ended
-	written bool   // whether one of them was carried out
+	down    time.Time // until when
+	run     int       // the handler's, of the last claim
+	owner   string    // who claimed last
+	granted bool      // whether that was granted, whatever was answered
+	tries   int       // to write how that ended
+	written bool      // whether one of them was carried out
 }
 
 var errLink = errors.New("the link failed")
 
 func (l *link) request(ctx context.Context, do func() error) error {
 	l.mu.Lock()
-	dice, delay, broken := l.random.IntN(20), time.Duration(l.random.IntN(100))*time.Millisecond, l.broken
+	dice, delay, broken := l.random.IntN(20), time.Duration(l.random.IntN(100))*time.Millisecond, l.broken || time.Now().Before(l.down)
 	l.mu.Unlock()
-	if dice == 0 {
+	switch dice {
+	case 0:
 		delay = time.Hour
+	case 3:
+		delay *= 1000
 	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
@@ -69,10 +75,15 @@ func (l *link) write(ctx context.Context, do func() error) error {
 
 func (l *link) Claim(ctx context.Context, c idempotency.Claim) (r idempotency.Record, err error) {
 	l.mu.Lock()
-	l.owner, l.granted, l.tries, l.written = c.Owner, false, 0, false
+	l.run, l.owner, l.granted, l.tries, l.written = 0, c.Owner, false, 0, false
+	hesitates := c.TakeOver != nil && l.world.hesitates
 	l.mu.Unlock()
+	if hesitates {
+		time.Sleep(time.Duration(l.random.IntN(90)) * time.Second)
+	}
 	err = l.request(ctx, func() error {
 		r, err = l.Store.Claim(ctx, c)
+		l.world.claimed(c, r)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.granted = r.Owner == c.Owner && r.Status == idempotency.InProgress
@@ -104,6 +115,12 @@ func (l *link) cut() {
 	l.broken = true
 }
 
+func (l *link) fail(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = time.Now().Add(d)
+}
+
 // A world is all that happens to one key.
 type world struct {
 	*testing.T
@@ -112,22 +129,28 @@ type world struct {
 	store      idempotency.Memory
 	failsOpen  bool
 	reconciles bool
+	hesitates  bool // who looked at a dead run takes long to follow it, while others are quick, and the dead come back
 
 	mu      sync.Mutex
 	runs    int
 	settled int          // the run that succeeded, on record
 	alive   map[int]bool // runs that go on
 	unknown map[int]bool // runs that had ended, or not, when they were last heard of: whether they had their effect
+	ran     map[idempotency.Run]int
+	follows map[idempotency.Run]idempotency.Run // from whom it took over
 	effects int
 }
 
 // Whatever happens: one run at a time, none after one of which the record says that it succeeded, nothing in progress that
 // never ran, and with Reconcile no run before it is known what the earlier ones did, so that there is one effect.
 func TestOneRunAtATimeAndNoneAfterASuccess(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(1000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &world{T: t, seed: seed, failsOpen: seed%4 == 1, reconciles: seed%4 > 1, alive: make(map[int]bool), unknown: make(map[int]bool)}
+				w := &world{
+					T: t, seed: seed, failsOpen: seed%4 == 1 && seed < 400, reconciles: seed%4 > 1 || seed >= 400, hesitates: seed%4 == 3 || seed >= 400, alive: make(map[int]bool),
+					unknown: make(map[int]bool), ran: make(map[idempotency.Run]int), follows: make(map[idempotency.Run]idempotency.Run),
+				}
 				var wg sync.WaitGroup
 				for n := range uint64(6) {
 					wg.Go(func() { w.process(n) })
@@ -140,29 +163,58 @@ func TestOneRunAtATimeAndNoneAfterASuccess(t *testing.T) {
 
 func (w *world) process(n uint64) {
 	random := rand.New(rand.NewPCG(w.seed, n))
-	l := &link{Store: &w.store, random: rand.New(rand.NewPCG(w.seed, ^n))}
+	l := &link{Store: &w.store, world: w, random: rand.New(rand.NewPCG(w.seed, ^n))}
 	c := idempotency.Config{Store: l, Scope: "orders", TTL: 24 * time.Hour, FailOpen: w.failsOpen, Uncertain: noAnswer}
 	if random.IntN(2) == 0 {
 		c.Wait = time.Duration(random.IntN(120)) * time.Second
 	}
 	if w.reconciles {
-		c.Reconcile = func(context.Context, idempotency.Abandoned) (any, bool, error) { return w.reconcile(random) }
+		c.Reconcile = func(_ context.Context, dead idempotency.Abandoned) (any, bool, error) {
+			return w.reconcile(l, idempotency.Run{Owner: dead.Owner, Attempt: dead.Attempt}, random)
+		}
 	}
 	h := idempotency.Wrap(func(ctx context.Context, _ order) (int, error) { return w.run(ctx, l, random) }, byID, c)
-	for range 4 {
+	calls := 4
+	if w.hesitates {
+		calls = 12
+	}
+	for range calls {
 		time.Sleep(time.Duration(random.IntN(60)) * time.Second)
 		ctx, cancel := context.WithCancel(w.Context())
-		switch random.IntN(4) {
-		case 0, 1:
+		switch kind := random.IntN(4); {
+		case w.hesitates && kind > 0:
+		case kind < 2:
 			ctx, cancel = context.WithTimeout(ctx, time.Duration(1+random.IntN(90))*time.Second)
-		case 2: // somebody hangs up, most often before the handler runs
+		case kind == 2: // somebody hangs up, most often before the handler runs
 			time.AfterFunc(time.Duration(random.IntN(300))*time.Millisecond, cancel)
 		}
 		w.call(ctx, l, h)
 		cancel()
 		if l.broken {
+			time.Sleep(time.Duration(60+random.IntN(40)) * time.Second)
+			w.wake(l)
 			return
 		}
+	}
+}
+
+// wake lets a run that was taken for dead end as one that failed and had no effect.
+func (w *world) wake(l *link) {
+	w.mu.Lock()
+	_, affected := w.unknown[l.run]
+	failed := l.run > 0 && l.run != w.settled && !affected
+	w.mu.Unlock()
+	if failed {
+		_ = w.store.Release(w.Context(), recordKey("orders", "7"), l.owner)
+	}
+}
+
+// claimed notes from whom a claim took over.
+func (w *world) claimed(c idempotency.Claim, r idempotency.Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.TakeOver != nil && r.Owner == c.Owner && r.Attempt == c.TakeOver.Attempt+1 {
+		w.follows[r.Run()] = *c.TakeOver
 	}
 }
 
@@ -201,13 +253,19 @@ func (w *world) call(ctx context.Context, l *link, h func(context.Context, order
 // run is the handler.
 func (w *world) run(ctx context.Context, l *link, random *rand.Rand) (int, error) {
 	takes := time.Duration(random.IntN(100)) * time.Second
-	_, held := idempotency.Token(ctx)
+	chance := 4
+	if w.hesitates {
+		takes, chance = takes/100, 2
+	}
+	token, held := idempotency.Token(ctx)
 	if !held {
 		held = l.granted
 		takes /= 10 // it is not told when its lease is over
 	}
 	run := w.begin(held)
-	cutOff, dies := random.IntN(8) == 0, random.IntN(4) == 0
+	l.run = run
+	w.note(token, run)
+	cutOff, dies := random.IntN(2*chance) == 0, random.IntN(chance) == 0
 	if cutOff {
 		l.cut()
 	}
@@ -233,7 +291,7 @@ func (w *world) run(ctx context.Context, l *link, random *rand.Rand) (int, error
 		return 0, errBoom
 	case end == 1:
 		panic(errBoom)
-	case end == 2:
+	case end == 2 || end > 2 && w.hesitates && run < 12:
 		w.affect(run, random.IntN(2) == 0, held)
 		return 0, errNoAnswer
 	default:
@@ -265,6 +323,12 @@ func (w *world) begin(held bool) int {
 	return run
 }
 
+func (w *world) note(token idempotency.FencingToken, run int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ran[idempotency.Run{Owner: token.Owner, Attempt: token.Attempt}] = run
+}
+
 // affect is the end of a run of which others have to find out whether it had its effect.
 func (w *world) affect(run int, did, held bool) {
 	if held {
@@ -278,21 +342,35 @@ func (w *world) affect(run int, did, held bool) {
 	}
 }
 
-func (w *world) reconcile(random *rand.Rand) (any, bool, error) {
+// reconcile is asked about one run. It knows who took over from whom, and nothing of others; the answer may take long, and
+// the store be down meanwhile.
+func (w *world) reconcile(l *link, dead idempotency.Run, random *rand.Rand) (any, bool, error) {
 	time.Sleep(time.Duration(random.IntN(5000)) * time.Millisecond)
+	run, done := w.judge(dead)
+	if random.IntN(3) == 0 {
+		takes := time.Duration(random.IntN(150)) * time.Second
+		l.fail(time.Duration(random.Int64N(int64(takes) + 1)))
+		time.Sleep(takes)
+	}
+	if random.IntN(4) == 0 {
+		return nil, false, errBoom
+	}
+	return run, done, nil
+}
+
+// judge says which run had its effect, that of an owner or one from which it took over.
+func (w *world) judge(dead idempotency.Run) (run int, done bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for run := range w.alive {
 		w.Errorf("asked about a run while run %d goes on", run)
 	}
-	if random.IntN(4) == 0 {
-		return nil, false, errBoom
-	}
-	for run, did := range w.unknown {
-		if did {
-			return run, true, nil
+	for ; dead.Owner != ""; dead = w.follows[dead] {
+		run := w.ran[dead]
+		if w.unknown[run] {
+			return run, true
 		}
+		delete(w.unknown, run)
 	}
-	clear(w.unknown)
-	return nil, false, nil
+	return 0, false
 }

@@ -289,6 +289,9 @@ func TestRunThatHandedOutItsCompletionCanBeLost(t *testing.T) {
 				t.Error(err)
 			}
 			taken(t, s, 2*time.Minute)
+			if err := s.memory.Complete(ctx, idempotency.Completion{Key: recordKey("orders", "7"), Owner: "B", Expires: start.Add(time.Hour)}); err != nil {
+				t.Error(err)
+			}
 			<-ctx.Done()
 			if cause := context.Cause(ctx); cause != idempotency.ErrLost || time.Since(start) != 20*time.Second { //nolint:errorlint // the same value
 				t.Errorf("after %v the cause is %v", time.Since(start), cause)
@@ -338,7 +341,9 @@ func TestAbandonedRunOutlivesItsTTLIfSomebodyIsAskedAboutIt(t *testing.T) {
 	}
 }
 
-func nobodyKnows(context.Context, idempotency.Abandoned) (any, bool, error) { return nil, false, errBoom }
+func nobodyKnows(context.Context, idempotency.Abandoned) (any, bool, error) {
+	return nil, false, errBoom
+}
 
 // Of a first claim nothing is known that Reconcile could be asked about.
 func TestFailOpenRunsWithReconcileToo(t *testing.T) {
