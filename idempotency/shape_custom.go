@@ -9,11 +9,11 @@ import (
 
 // custom reports whether p has methods of its own for JSON, which are trusted if they are two.
 func (w *shapeWalk) custom(p place, name string) bool {
-	switch {
-	case p.Type == rawJSON:
+	switch p.Type {
+	case rawJSON:
 		w.lose("%s is a json.RawMessage, of which nil would be replayed as null: tag it omitempty", name)
 		return true
-	case p.Type == number:
+	case number:
 		w.lose("%s is a json.Number, of which \"\" would be replayed as 0: tag it omitempty", name)
 		return true
 	}
