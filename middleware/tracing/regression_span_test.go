@@ -670,3 +670,12 @@ func TestPeakIsNoLessThanInFlight(t *testing.T) {
 		t.Errorf("of 2 in flight the peak is %d", got)
 	}
 }
+
+// A call is in flight once for each MeterProvider: a Span around it with another does not hide it.
+func TestOutermostOfItsProvider(t *testing.T) {
+	r, other := newRig(), newRig()
+	_ = other.named("outer").Do(t.Context(), func(ctx context.Context) error { return r.named("inner").Do(ctx, nothing) })
+	if got := r.values(t, "seawall.calls.peak"); got["seawall.call.name=inner"] != 1 {
+		t.Errorf("%v", got)
+	}
+}
