@@ -229,7 +229,6 @@ func TestRegression_ClaimIsNotBelievedAfterAFreeze(t *testing.T) {
 func TestRegression_ClaimThatIsAlwaysSlowIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage()
-		s.Next(storetest.Claim, storetest.Fault{Delay: time.Millisecond}, storetest.Fault{Delay: time.Millisecond})
 		s.Store = always{&s.memory, 70 * time.Second}
 		err := s.refused(t, t.Context(), order{ID: "7"}, idempotency.ErrStore)
 		if !contains(err.Error(), "the lease was over when it was granted") {
