@@ -44,6 +44,7 @@ func (s Span) Sets() int {
 // PeakRead is the peak that is read where so many are in flight and were at once.
 func PeakRead(inFlight, peak int64) int64 {
 	var c calls
+	c.read()
 	c.inFlight.Store(inFlight)
 	c.peak.Store(peak)
 	_, read, _ := c.read()
