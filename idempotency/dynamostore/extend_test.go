@@ -57,7 +57,7 @@ func TestHandlerGoesOnAfterItsTransactionAndAsksNothing(t *testing.T) {
 		l.tx = func(ctx context.Context) error {
 			err := l.store.CompleteTx(ctx, "charged", charge)
 			before := l.fake.Calls()
-			time.Sleep(10 * time.Minute)
+			l.works(10 * time.Minute)
 			if n := l.fake.Calls() - before; n != 0 || l.store.Running() != 1 {
 				l.Errorf("%d requests, and %d runs are remembered", n, l.store.Running())
 			}

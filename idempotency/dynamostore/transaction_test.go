@@ -44,6 +44,9 @@ func tills(t *testing.T, f func(*till)) {
 	}
 }
 
+// works is a handler at work for some time of the bubble.
+func (l *till) works(d time.Duration) { time.Sleep(d) }
+
 var charge = types.TransactWriteItem{Update: &types.Update{
 	TableName:                 new(tableName),
 	Key:                       plain.at("balance"),
