@@ -273,6 +273,7 @@ func (b *Breaker) turn(_ string, _, to gobreaker.State) {
 }
 
 func (b *Breaker) refuse(ctx context.Context, refusal *OpenError, wait time.Duration) *OpenError {
+	refusal.told.Store(int64(wait))
 	event.Emit(ctx, event.Event{
 		Kind: event.Refusal, Policy: "breaker", Name: b.config.Name, Wait: wait, Err: refusal,
 	})

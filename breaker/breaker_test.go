@@ -480,6 +480,9 @@ func TestOpenError(t *testing.T) {
 		if got, want := open.Error(), "breaker payments: open, retry in 3s"; whole > 2*time.Second && got != want {
 			t.Errorf("Error() = %q, want %q", got, want)
 		}
+		if open.RetryWithin(whole-1) || !open.RetryWithin(whole) {
+			t.Error("RetryWithin does not know the wait of the refusal")
+		}
 		time.Sleep(whole - 1200*time.Microsecond)
 		if got, want := open.Error(), "breaker payments: open, retry in 2ms"; got != want {
 			t.Errorf("Error() = %q, want %q", got, want)

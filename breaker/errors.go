@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/seawall-go/seawall/internal/refusal"
@@ -19,6 +20,7 @@ type OpenError struct {
 
 	since wall.Instant // zero if wait is the same at any time
 	wait  time.Duration
+	told  atomic.Int64 // what was left of it when a call was last refused
 }
 
 // Error says when to come back, as of the moment it is called.
@@ -44,6 +46,9 @@ func (e *OpenError) left() time.Duration {
 	}
 	return max(e.wait-wall.Now().Since(e.since), 0)
 }
+
+// RetryWithin reports whether RetryAfter was at most d when the breaker last refused a call.
+func (e *OpenError) RetryWithin(d time.Duration) bool { return time.Duration(e.told.Load()) <= d }
 
 // Is reports whether target is [ErrOpen].
 func (e *OpenError) Is(target error) bool { return target == ErrOpen }

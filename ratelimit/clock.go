@@ -22,10 +22,13 @@ func newClock() *clock {
 
 // at is the bucket's time at now, a time that [time.Now] returned.
 func (c *clock) at(now time.Time) time.Time {
-	ahead := int64(wall.At(now).Since(c.began) - now.Sub(c.start))
+	ahead := max(int64(wall.At(now).Gained(c.began)), 0)
 	for {
 		most := c.ahead.Load()
-		if ahead <= most {
+		switch {
+		case ahead <= most && most == 0: // it was never frozen
+			return now
+		case ahead <= most:
 			return now.Add(time.Duration(most))
 		}
 		if c.ahead.CompareAndSwap(most, ahead) {

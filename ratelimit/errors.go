@@ -40,6 +40,11 @@ func (e *LimitedError) RetryAfter() time.Duration {
 	return max(e.limiter.retryAfter(), 1)
 }
 
+// RetryWithin reports whether RetryAfter was at most d when the limiter last refused a call.
+func (e *LimitedError) RetryWithin(d time.Duration) bool {
+	return e.limiter != nil && time.Duration(e.limiter.told.Load()) <= d
+}
+
 // Is reports whether target is [ErrLimited].
 func (e *LimitedError) Is(target error) bool { return target == ErrLimited }
 

@@ -19,6 +19,7 @@ type Limiter struct {
 	clock   *clock
 	bucket  *rate.Limiter
 	refused LimitedError // all refusals are this one
+	told    atomic.Int64 // how long the last call that was refused would have had to wait
 	next    atomic.Int64 // when a token comes, by the clock; only where nobody waits, and so none is given back
 
 	// The line is of the calls that wait, first come first served. The bucket is in debt by a token for each of them,
@@ -67,7 +68,11 @@ func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) erro
 // known is how long after at there is no token, as far as an earlier refusal tells. It spares the bucket, and its lock,
 // the surge of calls that it cannot serve.
 func (l *Limiter) known(at time.Time) time.Duration {
-	return time.Duration(l.next.Load()) - l.clock.since(at)
+	next := l.next.Load()
+	if next == 0 {
+		return 0
+	}
+	return time.Duration(next) - l.clock.since(at)
 }
 
 // wait takes the next token that is not spoken for, when it comes.
@@ -122,6 +127,7 @@ func (l *Limiter) ended(ctx context.Context) error {
 }
 
 func (l *Limiter) refuse(ctx context.Context, wait time.Duration) error {
+	l.told.Store(int64(wait))
 	event.Emit(ctx, event.Event{Kind: event.Refusal, Policy: "ratelimit", Name: l.limit.Name, Wait: wait, Err: &l.refused})
 	return &l.refused
 }

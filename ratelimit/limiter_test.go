@@ -111,6 +111,10 @@ func TestRefusal(t *testing.T) {
 			t.Errorf("the second refusal is %p, want the first, %p", again, err)
 		}
 
+		if limited.RetryWithin(1500*time.Millisecond-1) || !limited.RetryWithin(1500*time.Millisecond) {
+			t.Error("RetryWithin does not know the wait of the refusal")
+		}
+
 		for _, test := range []struct {
 			sleep, after time.Duration
 			text         string
@@ -133,7 +137,7 @@ func TestRefusal(t *testing.T) {
 
 func TestErrorMadeByHand(t *testing.T) {
 	err := &ratelimit.LimitedError{}
-	if got := err.Error(); got != "ratelimit: over the limit" || err.RetryAfter() != 0 || !err.Is(ratelimit.ErrLimited) {
+	if got := err.Error(); got != "ratelimit: over the limit" || err.RetryAfter() != 0 || err.RetryWithin(time.Hour) || !err.Is(ratelimit.ErrLimited) {
 		t.Errorf("Error = %q, RetryAfter = %v", got, err.RetryAfter())
 	}
 }

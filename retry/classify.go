@@ -81,7 +81,7 @@ func (p *Policy) rule(err error) Class {
 
 // ofRefusal is the class of a call that an inner policy did not make.
 func (p *Policy) ofRefusal(err error) Class {
-	if wait, ok := refusal.After(err); ok && wait <= min(patience, p.limit()) {
+	if refusal.Within(err, min(patience, p.limit())) {
 		return Transient
 	}
 	return Stop

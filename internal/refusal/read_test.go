@@ -55,6 +55,35 @@ func TestAfter(t *testing.T) {
 	}
 }
 
+// A quick answers at once, whatever it says about the time.
+type quick struct {
+	refused
+
+	within bool
+}
+
+func (q *quick) RetryWithin(time.Duration) bool { return q.within }
+
+func TestWithin(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{errors.New("boom"), false},
+		{&refused{after: 0}, false},
+		{&refused{after: time.Second}, true},
+		{&refused{after: time.Second + 1}, false},
+		{fmt.Errorf("wrapped: %w", &refused{after: time.Second}), true},
+		{&quick{refused{after: time.Hour}, true}, true},
+		{&quick{refused{after: 1}, false}, false},
+	} {
+		if got := refusal.Within(tt.err, time.Second); got != tt.want {
+			t.Errorf("Within(%v) = %v", tt.err, got)
+		}
+	}
+}
+
 func TestReadingAllocatesNothing(t *testing.T) {
 	err := error(&refused{503, time.Second})
 	if got := testing.AllocsPerRun(100, func() { refusal.Is(err); refusal.After(err); refusal.Status(err) }); got != 0 {

@@ -10,6 +10,9 @@ import (
 // Is reports whether err says that the call was not made: the first error in its tree that has a method Refused() bool
 // returns true from it.
 func Is(err error) bool {
+	if r, ok := err.(interface{ Refused() bool }); ok { // it is the first, and to ask it alone is cheaper
+		return r.Refused()
+	}
 	r, ok := errors.AsType[interface {
 		error
 		Refused() bool
@@ -29,6 +32,16 @@ func After(err error) (wait time.Duration, ok bool) {
 	}
 	wait = r.RetryAfter()
 	return wait, wait > 0
+}
+
+// Within reports whether err says to come again, and that within most. A refusal that comes often can have a method
+// RetryWithin(time.Duration) bool, which answers for the moment of the refusal and need not look at the clock again.
+func Within(err error, most time.Duration) bool {
+	if r, ok := err.(interface{ RetryWithin(most time.Duration) bool }); ok {
+		return r.RetryWithin(most)
+	}
+	wait, ok := After(err)
+	return ok && wait <= most
 }
 
 // Status is the HTTP status with which err wants to be answered: that of the first error in its tree that has a method
