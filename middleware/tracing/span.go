@@ -77,8 +77,8 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	if s.quiet && !measured {
 		return call(ctx) // as a no-op provider does it, but for an allocation
 	}
-	inner, span := s.tracer.Start(ctx, s.spanName())                    //nolint:spancheck // live ends it
-	if measured || span.IsRecording() || span.SpanContext().IsValid() { // what is not sampled is carried on all the same
+	inner, span := s.tracer.Start(ctx, s.spanName()) //nolint:spancheck // live ends it
+	if measured || span.SpanContext().IsValid() {    // what is not sampled is carried on all the same
 		return newLive(ctx, s, p).started(inner, span).do(call) //nolint:spancheck // as above
 	}
 	err := call(inner)
