@@ -45,38 +45,53 @@ type Event struct {
 
 type observerKey struct{}
 
-// An Observer is told what policies notice. A context type embeds one, and answers [IsObserver] keys with a pointer to
-// it, so that observing costs no allocation of its own.
-type Observer struct {
-	observe func(context.Context, Event)
-	outer   *Observer
+// An Observer is a context that is told what policies notice in it. It answers [IsObserver] keys with itself, so that to
+// observe costs no more than the context.
+type Observer interface {
+	Observe(ctx context.Context, e Event)
+
+	// Around is the context that it is a child of, whose observers are told next.
+	Around() context.Context
 }
 
-// NewObserver returns an Observer for a child of ctx, told before the observers ctx already has.
-func NewObserver(ctx context.Context, observe func(context.Context, Event)) Observer {
-	return Observer{observe, observed(ctx)}
-}
-
-// IsObserver reports whether key asks for a *Observer.
+// IsObserver reports whether key asks for an [Observer].
 func IsObserver(key any) bool { return key == (observerKey{}) }
+
+type observing struct {
+	context.Context //nolint:containedctx // it is a context
+
+	observe func(context.Context, Event)
+}
+
+func (o *observing) Value(key any) any {
+	if IsObserver(key) {
+		return o
+	}
+	return o.Context.Value(key)
+}
+
+func (o *observing) String() string { return "middleware.Observe" }
+
+func (o *observing) Observe(ctx context.Context, e Event) { o.observe(ctx, e) }
+
+func (o *observing) Around() context.Context { return o.Context }
 
 // With returns a child of ctx in which observe is told what policies notice, before the observers ctx already has.
 func With(ctx context.Context, observe func(context.Context, Event)) context.Context {
-	o := NewObserver(ctx, observe)
-	return context.WithValue(ctx, observerKey{}, &o)
+	return &observing{ctx, observe}
 }
 
 // Observed reports whether anybody would be told, for events that cost something to describe.
-func Observed(ctx context.Context) bool { return observed(ctx) != nil }
+func Observed(ctx context.Context) bool { return observer(ctx) != nil }
 
-func observed(ctx context.Context) *Observer {
-	o, _ := ctx.Value(observerKey{}).(*Observer)
+func observer(ctx context.Context) Observer {
+	o, _ := ctx.Value(observerKey{}).(Observer)
 	return o
 }
 
 // Emit tells the observers in ctx, innermost first, in the caller's goroutine. The caller holds no lock.
 func Emit(ctx context.Context, e Event) {
-	for o := observed(ctx); o != nil; o = o.outer {
-		o.observe(ctx, e)
+	for o := observer(ctx); o != nil; o = observer(o.Around()) {
+		o.Observe(ctx, e)
 	}
 }

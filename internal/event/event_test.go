@@ -31,29 +31,32 @@ func TestEmitToNobody(t *testing.T) {
 	}
 }
 
-// embedding is a context that is an observer by itself.
-type embedding struct {
+// own is another type of context that observes.
+type own struct {
 	context.Context //nolint:containedctx // it is a context
 
-	observer event.Observer
+	observe func(context.Context, event.Event)
 }
 
-func (e *embedding) Value(key any) any {
+func (o own) Value(key any) any {
 	if event.IsObserver(key) {
-		return &e.observer
+		return o
 	}
-	return e.Context.Value(key)
+	return o.Context.Value(key)
 }
 
-func TestEmbeddedObserver(t *testing.T) {
+func (o own) Observe(ctx context.Context, e event.Event) { o.observe(ctx, e) }
+func (o own) Around() context.Context                    { return o.Context }
+
+func TestOwnObserver(t *testing.T) {
 	var got []string
 	note := func(who string) func(context.Context, event.Event) {
 		return func(_ context.Context, e event.Event) { got = append(got, fmt.Sprint(who, " ", e.Kind)) }
 	}
 	outer := event.With(t.Context(), note("outer"))
-	ctx := event.With(&embedding{outer, event.NewObserver(outer, note("embedded"))}, note("inner"))
+	ctx := event.With(own{outer, note("own")}, note("inner"))
 	event.Emit(ctx, event.Event{Kind: event.Mismatch})
-	if want := "[inner mismatch embedded mismatch outer mismatch]"; fmt.Sprint(got) != want {
+	if want := "[inner mismatch own mismatch outer mismatch]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }

@@ -32,17 +32,14 @@ type ending struct {
 // end ends the span and measures the call.
 func (l *live) end(e *ending) {
 	defer l.span.End()
-	outermost := l.calls != nil && l.isOutermost()
-	if outermost {
+	if l.outermost {
 		l.calls.end()
 	}
 	l.judge(e)
 	l.findRoute(e.status)
-	if l.recording {
-		l.describe(e)
-	}
+	l.describe(e)
 	if l.calls != nil {
-		l.measure(e, outermost)
+		l.measure(e)
 	}
 }
 
@@ -55,7 +52,7 @@ func (l *live) judge(e *ending) {
 	case e.panicked:
 		e.callType = panicType
 	case e.err == nil:
-	case errors.Is(l.Err(), context.Canceled):
+	case errors.Is(l.ctx.Err(), context.Canceled):
 		e.cancelled = true
 	default:
 		e.callType = errorType(e.err)
@@ -78,7 +75,7 @@ func (l *live) findRoute(status int) {
 	if l.sight.request == nil || l.sight.client || l.sight.request.route != "" {
 		return
 	}
-	if l.sight.request.route = l.sight.request.matched(l.sight.shown.Result().Route, status); l.sight.request.route != "" && l.recording {
+	if l.sight.request.route = l.sight.request.matched(l.sight.shown.Result().Route, status); l.sight.request.route != "" {
 		l.span.SetAttributes(semconv.HTTPRoute(l.sight.request.route))
 		l.span.SetName(l.spanName())
 	}
@@ -98,6 +95,9 @@ func (l *live) status(err error) int {
 
 // describe says on the span how the call ended.
 func (l *live) describe(e *ending) {
+	if e.status == 0 && e.err == nil && !e.panicked || !l.span.IsRecording() {
+		return
+	}
 	if e.status != 0 {
 		l.span.SetAttributes(semconv.HTTPResponseStatusCode(e.status))
 	}
@@ -144,17 +144,17 @@ func (l *live) exception(value any, stack []byte) {
 }
 
 // measure measures the call.
-func (l *live) measure(e *ending, outermost bool) {
+func (l *live) measure(e *ending) {
 	now := time.Now()
 	seconds := now.Sub(e.begun).Seconds()
 	s := l.series
 	if e.callType == "" {
-		s.duration.Record(l, seconds, l.calls.success...)
+		s.duration.Record(l.ctx, seconds, l.calls.success...)
 	} else {
-		s.duration.Record(l, seconds, s.sets.of(labels{call: l.calls.name, errorType: e.callType}).record...)
+		s.duration.Record(l.ctx, seconds, s.sets.of(labels{call: l.calls.name, errorType: e.callType}).record...)
 	}
-	if deadline, ok := l.Deadline(); ok && outermost {
-		s.remaining.Record(l, max(deadline.Sub(now), 0).Seconds(), l.calls.success...)
+	if deadline, ok := l.ctx.Deadline(); ok && l.outermost {
+		s.remaining.Record(l.ctx, max(deadline.Sub(now), 0).Seconds(), l.calls.success...)
 	}
 	if l.sight.request != nil {
 		l.measureRequest(e, seconds)
@@ -174,25 +174,25 @@ func (l *live) measureRequest(e *ending, seconds float64) {
 	} else {
 		known.route = r.route
 	}
-	l.series.histograms[name].Record(l, seconds, l.series.sets.of(known).record...)
+	l.series.histograms[name].Record(l.ctx, seconds, l.series.sets.of(known).record...)
 }
 
 func (l *live) measureInvocation(e *ending, seconds float64) {
 	s := l.series
 	o := s.sets.of(labels{trigger: l.sight.invocation.trigger})
-	s.histograms[nameInvoke].Record(l, seconds, o.record...)
+	s.histograms[nameInvoke].Record(l.ctx, seconds, o.record...)
 	if l.sight.invocation.cold {
-		s.count(l, nameColdStarts, o.add)
+		s.count(l.ctx, nameColdStarts, o.add)
 	}
 	switch {
 	case e.cancelled:
 	case e.callType != "" && e.status == 0:
-		s.count(l, nameErrors, o.add)
+		s.count(l.ctx, nameErrors, o.add)
 	default:
-		s.count(l, nameInvocations, o.add)
+		s.count(l.ctx, nameInvocations, o.add)
 	}
 	if l.timedOut(e.err) {
-		s.count(l, nameTimeouts, o.add)
+		s.count(l.ctx, nameTimeouts, o.add)
 	}
 }
 
@@ -201,7 +201,7 @@ func (l *live) timedOut(err error) bool {
 	if err == nil {
 		return false
 	}
-	return errors.Is(l.Err(), context.DeadlineExceeded) || asked(func() bool {
+	return errors.Is(l.ctx.Err(), context.DeadlineExceeded) || asked(func() bool {
 		if _, reserved := errors.AsType[*middleware.ReserveError](err); reserved {
 			return true
 		}

@@ -13,22 +13,20 @@ import (
 	"github.com/seawall-go/seawall/internal/scope"
 )
 
-// A live is a span from its start to its end, and the context of the call in it.
+// A live is a span from its start to its end.
 type live struct {
-	context.Context //nolint:containedctx // it is a context: the one that the span was started with, until there is its own
+	ctx    context.Context //nolint:containedctx // it lives as long as the call: the context that the span was started in, then its own
+	span   trace.Span
+	series *series
+	sight  *sight
+	calls  *calls // nil if the call is not measured
 
-	span       trace.Span
-	recording  bool
-	series     *series
-	propagator propagation.TextMapPropagator
-	outer      *live
-	observer   event.Observer // of the outermost
-	sight      *sight
-	calls      *calls // nil if the call is not measured
+	outermost bool // no span around this one measures the same call
 }
 
 // A sight is what a span sees of a call that an adapter shows, or of an invocation.
 type sight struct {
+	propagator propagation.TextMapPropagator // nil for the usual one
 	shown      *scope.Call
 	depth      int      // of the spans that look at shown, from 1
 	request    *request // if it is that of a server or a client
@@ -38,79 +36,81 @@ type sight struct {
 
 var nothing sight //nolint:gochecknoglobals // it stays empty
 
-type liveKey struct{}
+// A within is the context of a call in a span. It is all that a span allocates, and what policies notice in the call finds
+// the rest through it.
+type within struct {
+	context.Context //nolint:containedctx // it is a context: the one that the span was started with
 
-func innermost(ctx context.Context) *live {
-	l, _ := ctx.Value(liveKey{}).(*live)
-	return l
+	series   *series
+	sight    *sight
+	measured bool
 }
 
-func newLive(ctx context.Context, s *series, p propagation.TextMapPropagator) *live {
-	l := &live{Context: ctx, series: s, propagator: p, outer: innermost(ctx), sight: &nothing}
-	if l.outer == nil {
-		l.observer = event.NewObserver(ctx, observe)
-	}
-	return l
+type withinKey struct{}
+
+// innermost is the innermost span's context in ctx, or nil.
+func innermost(ctx context.Context) *within {
+	w, _ := ctx.Value(withinKey{}).(*within)
+	return w
 }
 
-// look lets l see what is shown.
-func (l *live) look(shown *scope.Call) *live {
-	l.sight = &sight{shown: shown, depth: 1}
-	if shown != nil && l.outer != nil && l.outer.sight.shown == shown {
-		l.sight.depth = l.outer.sight.depth + 1
-	}
-	return l
-}
+func (w *within) outer() *within { return innermost(w.Context) }
 
 // Value answers for the span, for what observes the call, and for what a request in it carries on.
-func (l *live) Value(key any) any {
+func (w *within) Value(key any) any {
 	switch {
-	case key == (liveKey{}), scope.IsInjector(key):
-		return l
-	case l.outer == nil && event.IsObserver(key):
-		return &l.observer
+	case key == (withinKey{}), scope.IsInjector(key):
+		return w
+	case event.IsObserver(key) && w.outer() == nil: // it tells all
+		return w
 	}
-	return l.Context.Value(key)
+	return w.Context.Value(key)
 }
 
-func (l *live) String() string { return "tracing.Span" }
+func (w *within) String() string { return "tracing.Span" }
+
+// Around is for [event.Observer].
+func (w *within) Around() context.Context { return w.Context }
 
 // Inject is for requests that are sent in the context.
-func (l *live) Inject(ctx context.Context, header map[string][]string) {
-	propagator(l.propagator).Inject(ctx, propagation.HeaderCarrier(header))
+func (w *within) Inject(ctx context.Context, header map[string][]string) {
+	propagator(w.sight.propagator).Inject(ctx, propagation.HeaderCarrier(header))
 }
 
 // begin starts a span with such a name.
-func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStartOption) *live {
-	inner, span := l.series.tracer.Start(ctx, name, options...) //nolint:spancheck // end ends it
-	return l.started(inner, span)                               //nolint:spancheck // as above
-}
-
-// started takes over a span that was started, and its context.
-func (l *live) started(ctx context.Context, span trace.Span) *live {
-	l.Context, l.span, l.recording = ctx, span, span.IsRecording()
-	return l
+func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStartOption) {
+	l.ctx, l.span = l.series.tracer.Start(ctx, name, options...) //nolint:spancheck // end ends it
 }
 
 // start starts the span that is right where it stands.
-func (l *live) start() *live {
-	parent := trace.SpanContextFromContext(l.Context)
-	c := l.sight.shown
+func (l *live) start() {
+	outer := innermost(l.ctx)
+	shown := l.sight.shown
+	if shown != nil {
+		l.sight.depth = 1
+		if outer != nil && outer.sight.shown == shown {
+			l.sight.depth = outer.sight.depth + 1
+		}
+	}
+	parent := trace.SpanContextFromContext(l.ctx)
 	switch {
-	case c != nil && c.Client && l.sight.depth == c.Looks && !c.Repeated:
-		return l.startClient()
-	case c != nil && (c.Client || isPayload(c.In) && !isInvoked(l.Context)), l.outer != nil, parent.IsValid() && !parent.IsRemote():
-		return l.begin(l.Context, l.series.spanName())
+	case shown != nil && shown.Client && l.sight.depth == shown.Looks && !shown.Repeated:
+		l.startClient()
+		return
+	case shown != nil && (shown.Client || isPayload(shown.In) && !isInvoked(l.ctx)), outer != nil, parent.IsValid() && !parent.IsRemote():
+		l.begin(l.ctx, l.series.spanName())
+		return
 	}
 	from := l.source()
-	ctx := l.Context
+	ctx := l.ctx
 	if !parent.IsValid() {
 		ctx = l.remote(ctx, from)
 	}
 	if scope.Retrying(ctx) || !l.first() {
-		return l.begin(ctx, l.series.spanName()) // an attempt, or one call of several
+		l.begin(ctx, l.series.spanName()) // an attempt, or one call of several
+		return
 	}
-	return l.startServer(ctx, from)
+	l.startServer(ctx, from)
 }
 
 func isPayload(in any) bool {
@@ -123,26 +123,27 @@ func (l *live) first() bool {
 	if l.sight.shown != nil {
 		return l.sight.shown.Take()
 	}
-	return isFirst(l.Context)
+	return isFirst(l.ctx)
 }
 
-func (l *live) startClient() *live {
+func (l *live) startClient() {
 	r, ok := l.sight.shown.In.(*http.Request)
 	if !ok {
-		return l.begin(l.Context, l.series.spanName())
+		l.begin(l.ctx, l.series.spanName())
+		return
 	}
 	l.sight.client, l.sight.request = true, outgoing(r)
-	return l.startAs(l.Context, trace.SpanKindClient, nil, func() []attribute.KeyValue {
+	l.startAs(l.ctx, trace.SpanKindClient, nil, func() []attribute.KeyValue {
 		return l.sight.request.sent(l.sight.shown.Sent.Load())
 	})
 }
 
-func (l *live) startServer(ctx context.Context, from source) *live {
+func (l *live) startServer(ctx context.Context, from source) {
 	if from.invoked {
 		l.sight.invocation = invoked(ctx, from.trigger)
 	}
 	l.sight.request = from.request
-	return l.startAs(ctx, trace.SpanKindServer, from.links, func() []attribute.KeyValue {
+	l.startAs(ctx, trace.SpanKindServer, from.links, func() []attribute.KeyValue {
 		kvs := from.attributes
 		if l.sight.invocation != nil {
 			kvs = append(kvs, l.sight.invocation.attributes()...)
@@ -160,7 +161,7 @@ func (l *live) source() source {
 		return source{trigger: triggerOther, invoked: true}
 	}
 	if r, ok := l.sight.shown.In.(*http.Request); ok {
-		return source{trigger: triggerHTTP, request: incoming(r), invoked: isInvoked(l.Context)}
+		return source{trigger: triggerHTTP, request: incoming(r), invoked: isInvoked(l.ctx)}
 	}
 	from := l.sourceOf(l.sight.shown.In)
 	from.invoked = true
@@ -182,7 +183,7 @@ func (l *live) sourceOf(in any) source {
 // remote is ctx with the parent that the request or X-Ray has for it.
 func (l *live) remote(ctx context.Context, from source) context.Context {
 	if from.request != nil {
-		ctx = propagator(l.propagator).Extract(ctx, from.request.headers)
+		ctx = propagator(l.sight.propagator).Extract(ctx, from.request.headers)
 		if trace.SpanContextFromContext(ctx).IsValid() {
 			return ctx
 		}
@@ -196,11 +197,12 @@ func (l *live) remote(ctx context.Context, from source) context.Context {
 }
 
 // startAs starts a span with attributes, which are not made where nobody sees them.
-func (l *live) startAs(ctx context.Context, kind trace.SpanKind, links []trace.Link, attributes func() []attribute.KeyValue) *live {
+func (l *live) startAs(ctx context.Context, kind trace.SpanKind, links []trace.Link, attributes func() []attribute.KeyValue) {
 	if l.series.quiet {
-		return l.begin(ctx, l.spanName())
+		l.begin(ctx, l.spanName())
+		return
 	}
-	return l.begin(ctx, l.spanName(), trace.WithSpanKind(kind), trace.WithLinks(links...), trace.WithAttributes(attributes()...))
+	l.begin(ctx, l.spanName(), trace.WithSpanKind(kind), trace.WithLinks(links...), trace.WithAttributes(attributes()...))
 }
 
 func (l *live) spanName() string {
@@ -216,11 +218,12 @@ func (l *live) spanName() string {
 }
 
 // do makes the call and ends the span, however the call ends.
-func (l *live) do(call func(context.Context) error) error {
+func (l *live) do(call func(context.Context) error, measured bool) error {
 	var begun time.Time // zero if the call is not measured
-	if l.series.measured(l.Context) {
+	if measured {
 		begun = l.beginCall()
 	}
+	l.ctx = &within{l.ctx, l.series, l.sight, measured}
 	returned := false
 	defer func() {
 		if returned {
@@ -232,8 +235,12 @@ func (l *live) do(call func(context.Context) error) error {
 			panic(v)
 		}
 	}()
-	err := call(l)
+	err := call(l.ctx)
 	returned = true
+	if err == nil && !measured && l.sight.shown == nil {
+		l.span.End() // there is nothing to say
+		return nil
+	}
 	l.end(&ending{begun: begun, err: err})
 	return err
 }
@@ -241,7 +248,7 @@ func (l *live) do(call func(context.Context) error) error {
 // beginCall begins to measure the call, and returns when that was.
 func (l *live) beginCall() time.Time {
 	l.calls = l.callsHere()
-	if l.isOutermost() {
+	if l.outermost = l.isOutermost(); l.outermost {
 		l.calls.begin()
 	}
 	return time.Now()
@@ -266,8 +273,8 @@ func (l *live) callsHere() *calls {
 
 // isOutermost reports whether no span around this one measures the same call with the same provider.
 func (l *live) isOutermost() bool {
-	for o := l.outer; o != nil; o = o.outer {
-		if o.calls != nil && o.series.instruments == l.series.instruments {
+	for o := innermost(l.ctx); o != nil; o = o.outer() {
+		if o.measured && o.series.instruments == l.series.instruments {
 			return false
 		}
 	}

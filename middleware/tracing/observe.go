@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -11,24 +12,21 @@ import (
 	"github.com/seawall-go/seawall/internal/event"
 )
 
-// observe is told what a policy noticed in ctx, once for all spans around it.
-func observe(ctx context.Context, e event.Event) {
-	l := innermost(ctx)
-	if l == nil {
-		return
-	}
+// Observe is told what a policy noticed in ctx, once for all spans around it.
+func (w *within) Observe(ctx context.Context, e event.Event) {
+	inner := cmp.Or(innermost(ctx), w)
 	counted := counted(e)
-	if span := recording(ctx, l); span != nil {
+	if span := recording(ctx, inner); span != nil {
 		span.AddEvent("seawall."+string(e.Kind), trace.WithAttributes(append(described(e), counted...)...))
 	}
-	for o := l; o != nil; o = o.outer {
+	for o := inner; o != nil; o = o.outer() {
 		if c := o.series.events[e.Kind]; c != nil && c.Enabled(ctx) {
 			c.Add(ctx, 1, metric.WithAttributes(counted...))
 			break
 		}
 	}
 	state, ok := stateAfter(e)
-	for o := l; ok && o != nil; o = o.outer {
+	for o := inner; ok && o != nil; o = o.outer() {
 		if o.series.state.Enabled(ctx) {
 			o.series.state.Record(ctx, state, metric.WithAttributes(policyOf(e)...))
 			break
@@ -37,13 +35,13 @@ func observe(ctx context.Context, e event.Event) {
 }
 
 // recording is the innermost span that records, or nil.
-func recording(ctx context.Context, l *live) trace.Span {
+func recording(ctx context.Context, w *within) trace.Span {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		return span
 	}
-	for ; l != nil; l = l.outer {
-		if l.recording {
-			return l.span
+	for ; w != nil; w = w.outer() {
+		if span := trace.SpanFromContext(w.Context); span.IsRecording() {
+			return span
 		}
 	}
 	return nil

@@ -19,8 +19,9 @@ type series struct {
 
 	key    seriesKey
 	tracer trace.Tracer
-	quiet  bool   // spans are never recorded
-	named  *calls // nil without a name
+	quiet  bool        // spans are never recorded
+	spans  atomic.Bool // it has made one that is recorded
+	named  *calls      // nil without a name
 }
 
 type seriesKey struct {
@@ -46,20 +47,18 @@ type registry struct {
 
 const firstSeries = 8
 
-func (r *registry) of(key seriesKey) *series {
-	for _, s := range r.first {
-		if s.key == key {
-			return s
+func seriesOf(tracers trace.TracerProvider, meters metric.MeterProvider, name string) *series {
+	known := all.series.Load()
+	if known != nil {
+		for _, s := range known.first {
+			if s.key.name == name && s.key.tracers == tracers && s.key.meters == meters {
+				return s
+			}
 		}
 	}
-	return r.series[key]
-}
-
-func seriesOf(key seriesKey) *series {
-	if known := all.series.Load(); known != nil {
-		if s := known.of(key); s != nil {
-			return s
-		}
+	key := seriesKey{tracers, meters, name}
+	if known != nil && known.series[key] != nil {
+		return known.series[key]
 	}
 	return newSeries(key)
 }

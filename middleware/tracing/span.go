@@ -3,7 +3,6 @@ package tracing
 import (
 	"context"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
@@ -62,12 +61,12 @@ type Span struct {
 func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 	series := s.series()
 	shown := scope.Shown(ctx)
-	if shown == nil {
-		if _, invoked := lambdacontext.FromContext(ctx); !invoked {
-			return series.inside(ctx, s.Propagator, call)
-		}
+	if shown == nil && !isInvoked(ctx) {
+		return series.inside(ctx, s.Propagator, call)
 	}
-	return newLive(ctx, series, s.Propagator).look(shown).start().do(call)
+	l := live{ctx: ctx, series: series, sight: &sight{propagator: s.Propagator, shown: shown}}
+	l.start()
+	return l.do(call, series.measured(ctx))
 }
 
 // inside makes the call in a span that is neither a server's nor a client's. If nobody records it, and nobody
@@ -77,13 +76,29 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	if s.quiet && !measured {
 		return call(ctx) // as a no-op provider does it, but for an allocation
 	}
-	inner, span := s.tracer.Start(ctx, s.spanName()) //nolint:spancheck // live ends it
-	if measured || span.SpanContext().IsValid() {    // what is not sampled is carried on all the same
-		return newLive(ctx, s, p).started(inner, span).do(call) //nolint:spancheck // as above
+	inner, span := s.tracer.Start(ctx, s.spanName())
+	if !measured && !s.makesSpans(span) {
+		err := call(inner)
+		span.End()
+		return err
 	}
-	err := call(inner)
-	span.End()
-	return err
+	l := live{ctx: inner, span: span, series: s, sight: &nothing}
+	if p != nil {
+		l.sight = &sight{propagator: p}
+	}
+	return l.do(call, measured)
+}
+
+// makesSpans reports whether span, which the tracer made, is one: that of the global provider makes none until there is an
+// SDK, and hands on the one around. What is not sampled is a span all the same.
+func (s *series) makesSpans(span trace.Span) bool {
+	if s.spans.Load() {
+		return true
+	}
+	if span.IsRecording() {
+		s.spans.Store(true)
+	}
+	return span.SpanContext().IsValid()
 }
 
 // Looks tells adapters that the policy wants to see calls with such an argument or result.
@@ -95,14 +110,14 @@ func (Span) Looks(at any) int {
 }
 
 func (s *Span) series() *series {
-	key := seriesKey{s.TracerProvider, s.MeterProvider, s.Name}
-	if key.tracers == nil {
-		key.tracers = otel.GetTracerProvider()
+	tracers, meters := s.TracerProvider, s.MeterProvider
+	if tracers == nil {
+		tracers = otel.GetTracerProvider()
 	}
-	if key.meters == nil {
-		key.meters = otel.GetMeterProvider()
+	if meters == nil {
+		meters = otel.GetMeterProvider()
 	}
-	return seriesOf(key)
+	return seriesOf(tracers, meters, s.Name)
 }
 
 func (s *series) spanName() string {
