@@ -183,3 +183,27 @@ func TestLogConfig(t *testing.T) {
 		}()
 	}
 }
+
+// A handler that sends its records in the context of the call, through a breaker that was open, logged without end.
+func TestRegression_LogThroughAGuardedHandler(t *testing.T) {
+	var logged []string
+	ship := breaker.New(breaker.Config{Name: "logs", Failures: 1})
+	log := middleware.Log(slog.New(sending(func(ctx context.Context, r slog.Record) {
+		if logged = append(logged, r.Message); len(logged) < 10 {
+			_ = ship.Do(ctx, func(context.Context) error { return errors.New("no route") })
+		}
+	})))
+	busy := errors.New("busy")
+	_ = middleware.Join(log, retry.Policy{Attempts: 3, Base: time.Nanosecond}).Do(t.Context(), func(context.Context) error { return busy })
+	if want := "[retry retry retry retry retry give_up]"; fmt.Sprint(logged) != want {
+		t.Errorf("logged %v, want %s", logged, want)
+	}
+}
+
+// sending is a handler that hands on each record.
+type sending func(context.Context, slog.Record)
+
+func (s sending) Enabled(context.Context, slog.Level) bool        { return true }
+func (s sending) Handle(ctx context.Context, r slog.Record) error { s(ctx, r); return nil }
+func (s sending) WithAttrs([]slog.Attr) slog.Handler              { return s }
+func (s sending) WithGroup(string) slog.Handler                   { return s }

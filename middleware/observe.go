@@ -45,7 +45,8 @@ const (
 
 // Observe returns a policy that tells observe what the policies inside it notice, at the moment they do, in their
 // goroutine: whatever takes long there delays the call. A call that goes well is not an event. Observers nest; the
-// innermost is told first. It panics if observe is nil.
+// innermost is told first. What observe itself causes, with the context it is given, is told to the observers around it
+// only. It panics if observe is nil.
 func Observe(observe func(ctx context.Context, e Event)) Policy {
 	if observe == nil {
 		panic("middleware: Observe(nil): want a function")

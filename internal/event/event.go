@@ -89,9 +89,26 @@ func observer(ctx context.Context) Observer {
 	return o
 }
 
-// Emit tells the observers in ctx, innermost first, in the caller's goroutine. The caller holds no lock.
+// Emit tells the observers in ctx, innermost first, in the caller's goroutine. The caller holds no lock. What an observer
+// causes in the context it is given is told to those around it only, or it might never end.
 func Emit(ctx context.Context, e Event) {
-	for o := observer(ctx); o != nil; o = observer(o.Around()) {
-		o.Observe(ctx, e)
+	for o := observer(ctx); o != nil; {
+		outer := observer(o.Around())
+		o.Observe(&telling{ctx, outer}, e)
+		o = outer
 	}
+}
+
+// telling is the context that an observer is given.
+type telling struct {
+	context.Context //nolint:containedctx // it is a context
+
+	outer Observer
+}
+
+func (t *telling) Value(key any) any {
+	if IsObserver(key) {
+		return t.outer
+	}
+	return t.Context.Value(key)
 }

@@ -24,6 +24,27 @@ func TestEmitTellsInnermostFirst(t *testing.T) {
 	}
 }
 
+// An observer that notices something itself was told of it, and noticed that, until the stack was full.
+func TestRegression_AnObserverIsNotToldOfItself(t *testing.T) {
+	var got []string
+	outer := event.With(t.Context(), func(_ context.Context, e event.Event) { got = append(got, fmt.Sprint("outer ", e.Kind)) })
+	inner := event.With(outer, func(ctx context.Context, e event.Event) {
+		if got = append(got, fmt.Sprint("inner ", e.Kind)); len(got) < 10 {
+			event.Emit(ctx, event.Event{Kind: event.Refusal})
+		}
+	})
+	event.Emit(inner, event.Event{Kind: event.Retry})
+	if want := "[inner retry outer refusal outer retry]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	alone := event.With(t.Context(), func(ctx context.Context, _ event.Event) {
+		if event.Observed(ctx) {
+			t.Error("somebody observes the only observer")
+		}
+	})
+	event.Emit(alone, event.Event{Kind: event.Retry})
+}
+
 func TestEmitToNobody(t *testing.T) {
 	ctx := t.Context()
 	if got := testing.AllocsPerRun(100, func() { event.Emit(ctx, event.Event{Kind: event.Refusal, Err: context.Canceled}) }); got != 0 {

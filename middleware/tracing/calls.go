@@ -24,7 +24,8 @@ type calls struct {
 	last reading
 }
 
-// A reading is what was read from calls. It stands for a while, so that several readers who read together see the same.
+// A reading is what was read from calls. It stands for a while, so that several readers who read together see the same;
+// what they read is in it and does not come again.
 type reading struct {
 	at     time.Time
 	peak   int64
@@ -59,11 +60,13 @@ func (i *instruments) read(_ context.Context, to metric.Observer) error {
 func (c *calls) read() (n, peak int64, called bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n = c.inFlight.Load()
 	if now := time.Now(); now.Sub(c.last.at) >= readingStands {
-		c.last = reading{now, c.peak.Swap(n), c.called.Swap(n > 0)}
+		c.last = reading{at: now}
 	}
-	return n, max(c.last.peak, c.peak.Load(), n), c.last.called || c.called.Load()
+	n = c.inFlight.Load()
+	c.last.peak = max(c.last.peak, c.peak.Swap(n), n)
+	c.last.called = c.called.Swap(n > 0) || c.last.called
+	return n, c.last.peak, c.last.called
 }
 
 func (c *calls) begin() {

@@ -67,6 +67,11 @@
 // with the attributes of its counter and, as far as it has them, seawall.attempt, seawall.wait in seconds, the error's
 // text as exception.message, and seawall.idempotency.key, the digest of a key.
 //
+// # Streams
+//
+// A span ends, and what it measures, when the handler returns. Of an answer that is a stream the body comes after that, and what
+// policies notice while it is made counts, but is no event of the span.
+//
 // # Errors
 //
 // A span has the status Error, with the error's text unless the status of a response says it, and error.type if that is how

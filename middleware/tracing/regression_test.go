@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -173,6 +174,29 @@ func FuzzXRay(f *testing.F) {
 		}
 		if !c.IsRemote() && c.IsValid() {
 			t.Errorf("%q is not remote", header)
+		}
+	})
+}
+
+// A burst of calls was the peak again in a reading long after it, because it had been read more than once in a second.
+func TestRegression_APeakIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		together(4, nil, func(_ int, wait func()) {
+			_ = r.named("burst").Do(t.Context(), func(context.Context) error { wait(); return nil })
+			_ = r.total(t, "seawall.calls.peak")
+		})
+		if got := r.total(t, "seawall.calls.peak"); got != 4 {
+			t.Errorf("in the same second the peak is %d", got)
+		}
+		time.Sleep(time.Hour)
+		if got := r.values(t, "seawall.calls.peak"); len(got) != 0 {
+			t.Errorf("an hour later, without a call, the peaks are %v", got)
+		}
+		_ = r.named("burst").Do(t.Context(), nothing)
+		time.Sleep(time.Hour)
+		if got := r.total(t, "seawall.calls.peak"); got != 1 {
+			t.Errorf("of a call alone the peak is %d", got)
 		}
 	})
 }
