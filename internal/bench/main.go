@@ -42,6 +42,8 @@ type candidate struct {
 	name string
 	run  func(*testing.B)
 
+	recorded bool // by an SDK, as a span
+
 	ns     []float64
 	allocs int64
 }
