@@ -25,9 +25,12 @@ type ForceFlusher interface {
 //
 // After each call, however it ended, every provider is told to flush, all at once, and the answer waits for that: until
 // all are done, for the budget at most, and at most until 100 ms before ctx's own deadline. With less time left it does
-// not wait, though what leaves at once, such as a line on standard output, may still be in time. The call's result,
-// error or panic stays as it is: [otel.Handle] is told, within the same limits, of a flush that fails, and of one that
-// takes longer than the budget.
+// not wait, though what leaves at once, such as a line on standard output, may still be in time. The body of a streaming
+// answer, an io.Reader or *events.LambdaFunctionURLStreamingResponse, is read after that, when both flush and span are over.
+//
+// The call's result, error or panic stays as it is: [otel.Handle] is told of a flush that fails, and of one that takes
+// longer than the budget. No answer waits for it, it may finish when the process next runs; while it is busy with one
+// report of a provider, further ones are left out.
 //
 // The handler's context has no part in the flush, it may have ended. Nor does the end of the budget: an exporter that is
 // cut short drops what it has in hand, where one that is late finishes when the process next runs. So the flush goes on,
@@ -92,12 +95,11 @@ func (f *Flusher) flush(wait time.Duration) {
 	if wait <= 0 {
 		return
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
+	late := time.After(wait)
 	for _, r := range rounds {
 		select {
 		case <-r.done:
-		case <-timer.C:
+		case <-late:
 			return
 		}
 	}
@@ -110,6 +112,8 @@ type queue struct {
 
 	mu        sync.Mutex
 	now, next *round // nil if there is none
+
+	reporting sync.Mutex
 }
 
 // A round is one flush, for all who joined it before it began.
@@ -131,17 +135,17 @@ func (q *queue) join() *round {
 }
 
 func (q *queue) run(r *round) {
-	defer q.end(r) // whatever the provider does
-	if err := q.flush(); err != nil {
-		report(fmt.Errorf("tracing: flush: %w", err))
+	if err := q.flush(r); err != nil {
+		q.report(err) // with the round over, for nobody knows how long otel.Handle takes
 	}
 }
 
-func (q *queue) flush() (err error) {
+func (q *queue) flush(r *round) (err error) {
+	defer q.end(r) // whatever the provider does
 	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
 	defer cancel()
-	late := time.AfterFunc(q.budget, func() { // not by those who wait, for nobody knows how long otel.Handle takes
-		report(fmt.Errorf("tracing: flush: not done within %v, what is left is delayed", q.budget))
+	late := time.AfterFunc(q.budget, func() {
+		q.report(fmt.Errorf("not done within %v, what is left is delayed", q.budget))
 	})
 	defer late.Stop()
 	defer func() {
@@ -163,8 +167,12 @@ func (q *queue) end(r *round) {
 }
 
 // report hands err to whoever the program has told OpenTelemetry to. Neither telemetry nor what becomes of its errors may
-// fail a call.
-func report(err error) {
+// fail a call, and one who never returns costs a goroutine, not one for each err.
+func (q *queue) report(err error) {
+	if !q.reporting.TryLock() {
+		return
+	}
+	defer q.reporting.Unlock()
 	defer func() { _ = recover() }()
-	otel.Handle(err)
+	otel.Handle(fmt.Errorf("tracing: flush: %w", err))
 }

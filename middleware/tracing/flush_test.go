@@ -167,37 +167,92 @@ func TestRegression_NothingLeavesWhenTimeIsShort(t *testing.T) {
 	}
 }
 
-// TestRegression_AnswerWaitsForTheErrorHandler: the answer reported a flush that was late itself, so that an error
-// handler that takes its time, as one that logs over the network does, delayed it beyond the budget.
+// TestRegression_AnswerWaitsForTheErrorHandler: the answer waited for the report of a flush that was late or had failed,
+// so that an error handler that takes its time, as one that logs over the network does, delayed it.
 func TestRegression_AnswerWaitsForTheErrorHandler(t *testing.T) {
 	handled(t) // restores the handler
-	for name, p := range map[string]flushFunc{
-		"late":  func(context.Context) error { time.Sleep(time.Minute); return nil },
-		"fails": func(context.Context) error { return errors.New("no route") },
+	for _, tt := range []struct {
+		name  string
+		does  flushFunc
+		waits time.Duration
+	}{
+		{"late", func(context.Context) error { time.Sleep(time.Minute); return nil }, time.Second},
+		{"fails", func(context.Context) error { return errors.New("no route") }, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var reports atomic.Int64
 			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { time.Sleep(time.Hour); reports.Add(1) }))
-			f := tracing.NewFlusher(time.Second, p)
+			f := tracing.NewFlusher(time.Second, tt.does)
 			began := time.Now()
 			_ = f.Do(t.Context(), nothing)
-			if waited := time.Since(began); waited != time.Second {
-				t.Errorf("%s: the answer waited %v, want the budget", name, waited)
+			if waited := time.Since(began); waited != tt.waits {
+				t.Errorf("%s: the answer waited %v, want %v", tt.name, waited, tt.waits)
 			}
 			time.Sleep(2 * time.Hour)
 			if reports.Load() != 1 {
-				t.Errorf("%s: %d reports, want one", name, reports.Load())
+				t.Errorf("%s: %d reports, want one", tt.name, reports.Load())
 			}
 		})
 	}
 }
 
-// The handler's context may have ended; the flush's has not, and is no child of it.
+// TestRegression_ErrorHandlerHoldsTheFlushes: an error handler that hangs, as one that writes to a pipe nobody reads does,
+// ended all flushes of the provider that had failed once, and each call waited the whole budget for the next.
+func TestRegression_ErrorHandlerHoldsTheFlushes(t *testing.T) {
+	handled(t) // restores the handler
+	synctest.Test(t, func(t *testing.T) {
+		var flushes, reports atomic.Int64
+		hang := make(chan struct{})
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { reports.Add(1); <-hang }))
+		f := tracing.NewFlusher(time.Second, flushFunc(func(context.Context) error {
+			flushes.Add(1)
+			return errors.New("no route")
+		}))
+		began := time.Now()
+		for range 5 {
+			_ = f.Do(t.Context(), nothing)
+			synctest.Wait()
+		}
+		if waited := time.Since(began); flushes.Load() != 5 || waited != 0 {
+			t.Errorf("%d flushes, waited %v; want 5, and no wait", flushes.Load(), waited)
+		}
+		if reports.Load() != 1 {
+			t.Errorf("%d reports hang, want one", reports.Load())
+		}
+		close(hang)
+		synctest.Wait()
+		_ = f.Do(t.Context(), nothing)
+		synctest.Wait()
+		if reports.Load() != 2 {
+			t.Errorf("%d reports once the handler is back, want 2", reports.Load())
+		}
+	})
+}
+
+// Flush waits as long as a call does.
+func TestFlushWaits(t *testing.T) {
+	handled(t)
+	for takes, want := range map[time.Duration]time.Duration{300 * time.Millisecond: 300 * time.Millisecond, time.Minute: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			f := tracing.NewFlusher(time.Second, &provider{takes: takes})
+			began := time.Now()
+			f.Flush()
+			if waited := time.Since(began); waited != want {
+				t.Errorf("waited %v for a flush of %v, want %v", waited, takes, want)
+			}
+			time.Sleep(time.Minute)
+		})
+	}
+}
+
+// The handler's context may have ended; the flush's has not, and is no child of it. It ends with the flush.
 func TestFlusherDetaches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "of the handler"))
+		var its context.Context
 		f := tracing.NewFlusher(time.Second, flushFunc(func(ctx context.Context) error {
+			its = ctx
 			deadline, ok := ctx.Deadline()
 			if ctx.Err() != nil || ctx.Value(key{}) != nil || !ok || time.Until(deadline) != 30*time.Second {
 				t.Errorf("context of the flush: %v, value %v, ends in %v", ctx.Err(), ctx.Value(key{}), time.Until(deadline))
@@ -205,6 +260,9 @@ func TestFlusherDetaches(t *testing.T) {
 			return nil
 		}))
 		_ = f.Do(ctx, func(ctx context.Context) error { cancel(); return ctx.Err() })
+		if its.Err() != context.Canceled { //nolint:errorlint // of a context
+			t.Errorf("after the flush its context says %v", its.Err())
+		}
 	})
 }
 
@@ -286,25 +344,35 @@ func TestFlusherHandlesErrors(t *testing.T) {
 		{"", func(context.Context) error { runtime.Goexit(); return nil }},
 	} {
 		handled := handled(t)
-		f := tracing.NewFlusher(time.Hour, tt.does)
-		want := errors.New("its own")
-		for range 2 {
-			if err := f.Do(t.Context(), func(context.Context) error { return want }); err != want { //nolint:errorlint // the same value
-				t.Errorf("Do = %v, want %v", err, want)
-			}
-		}
-		if got := strings.Join(slices.Compact(handled()), "\n"); got != tt.want {
-			t.Errorf("otel.Handle was given %q, want %q", got, tt.want)
-		}
-		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { panic("the handler's") }))
-		func() {
-			defer func() {
-				if v := recover(); v != "its own" {
-					t.Errorf("recovered %v", v)
+		synctest.Test(t, func(t *testing.T) {
+			f := tracing.NewFlusher(time.Hour, tt.does)
+			want := errors.New("its own")
+			for range 2 {
+				if err := f.Do(t.Context(), func(context.Context) error { return want }); err != want { //nolint:errorlint // the same value
+					t.Errorf("Do = %v, want %v", err, want)
 				}
-			}()
-			_ = f.Do(t.Context(), func(context.Context) error { panic("its own") })
-		}()
+				synctest.Wait()
+			}
+			if got := strings.Join(slices.Compact(handled()), "\n"); got != tt.want {
+				t.Errorf("otel.Handle was given %q, want %q", got, tt.want)
+			}
+			panics := 0
+			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { panics++; panic("the handler's") }))
+			for range 2 {
+				func() {
+					defer func() {
+						if v := recover(); v != "its own" {
+							t.Errorf("recovered %v", v)
+						}
+					}()
+					_ = f.Do(t.Context(), func(context.Context) error { panic("its own") })
+				}()
+				synctest.Wait()
+			}
+			if panics != 2 && tt.want != "" {
+				t.Errorf("the handler has panicked %d times, want 2", panics)
+			}
+		})
 	}
 }
 
