@@ -19,9 +19,10 @@ type series struct {
 
 	key    seriesKey
 	tracer trace.Tracer
-	quiet  bool        // spans are never recorded
-	spans  atomic.Bool // it has made one that is recorded
-	named  *calls      // nil without a name
+	quiet  bool          // spans are never recorded
+	spans  atomic.Bool   // the tracer makes spans, once and for all
+	idled  atomic.Uint64 // calls, while it makes none
+	named  *calls        // nil without a name
 }
 
 type seriesKey struct {

@@ -73,11 +73,11 @@ func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 // measures the call, that has to cost next to nothing.
 func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
 	measured := s.measured(ctx)
-	if s.quiet && !measured {
-		return call(ctx) // as a no-op provider does it, but for an allocation
+	if !measured && s.idle(ctx) {
+		return call(ctx)
 	}
 	inner, span := s.tracer.Start(ctx, s.spanName())
-	if !measured && !s.makesSpans(span) {
+	if !s.makesSpans(ctx, span) && !measured {
 		err := call(inner)
 		span.End()
 		return err
@@ -89,16 +89,23 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	return l.do(call, measured)
 }
 
-// makesSpans reports whether span, which the tracer made, is one: that of the global provider makes none until there is an
-// SDK, and hands on the one around. What is not sampled is a span all the same.
-func (s *series) makesSpans(span trace.Span) bool {
+// idle reports whether the tracer need not be asked for a span: a no-op provider's makes none, and the global one's makes
+// none until there is an SDK, or a probe of automatic instrumentation. That can come at any time, so every 64th call asks.
+// Where there is a span around, it has to be carried on.
+func (s *series) idle(ctx context.Context) bool {
+	return s.quiet || !s.spans.Load() && s.idled.Add(1)%64 != 1 && !trace.SpanContextFromContext(ctx).IsValid()
+}
+
+// makesSpans reports whether span is one, of the tracer or handed on by it. What is not sampled is one all the same.
+func (s *series) makesSpans(ctx context.Context, span trace.Span) bool {
 	if s.spans.Load() {
 		return true
 	}
-	if span.IsRecording() {
+	valid := span.SpanContext().IsValid()
+	if valid && !trace.SpanContextFromContext(ctx).IsValid() {
 		s.spans.Store(true)
 	}
-	return span.SpanContext().IsValid()
+	return valid
 }
 
 // Looks tells adapters that the policy wants to see calls with such an argument or result.
