@@ -32,7 +32,7 @@ type group struct {
 type series struct {
 	seriesKey
 
-	total  float64      // of sums
+	total  float64      // of counters and up-down counters
 	joined distribution // of all others
 	points []point
 }
@@ -45,7 +45,8 @@ type seriesKey struct {
 type kind int
 
 const (
-	sum kind = iota
+	counter kind = iota
+	upDown
 	gauge
 	histogram
 )
@@ -124,6 +125,10 @@ func addGauge[N int64 | float64](c *collection, key seriesKey, points []metricda
 func addSum[N int64 | float64](c *collection, key seriesKey, data metricdata.Sum[N]) (err error) {
 	if data.IsMonotonic && data.Temporality != metricdata.DeltaTemporality {
 		return errCumulative
+	}
+	key.kind = upDown
+	if data.IsMonotonic {
+		key.kind = counter
 	}
 	for _, p := range data.DataPoints {
 		v := float64(p.Value)

@@ -30,14 +30,21 @@
 //	| filter point.metric = "seawall.call.duration"
 //	| stats sum(point.sum) / sum(point.count), max(point.max) by point.attributes.seawall_call_name
 //
+// Meters are told apart by nothing: their instruments of the same name, kind and unit are one metric. So what two
+// libraries measure of the same calls, as otelhttp and a Span do in http.client.request.duration, counts twice, until
+// a View drops one of them.
+//
 // # Values
 //
 // Counters and histograms tell what came since the flush before, which is what CloudWatch's Sum, SampleCount and
-// percentiles want. An up-down counter tells its current value, and so does a gauge: look at their Maximum. A histogram
-// is written as values with counts, in the way of AWS's own collector: its least and its greatest value as recorded, and
-// those between at such places in their buckets that all add up to the sum that was recorded. One without minimum and
-// maximum is written as its mean. Units are CloudWatch's: "s" is Seconds, "By" Bytes, "{call}" Count; one that CloudWatch
-// does not know is None.
+// percentiles want. An up-down counter tells its current value, and so does a gauge: look at their Maximum. As for
+// seawall.calls.in_flight, a Flusher that is outermost flushes when its call is no longer among them: with one call at a
+// time it is 0, and seawall.calls.peak tells more.
+//
+// A histogram is written as values with counts, in the way of AWS's own collector: its least and its greatest value as
+// recorded, and those between at such places in their buckets that all add up to the sum that was recorded. One without
+// minimum and maximum is written as its mean. Units are CloudWatch's: "s" is Seconds, "By" Bytes, "{call}" Count; one
+// that CloudWatch does not know is None.
 //
 // # Limits
 //
@@ -58,6 +65,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric"
@@ -75,7 +83,8 @@ type Config struct {
 	// their sum.
 	Dimensions []string
 
-	// Writer gets each line in one Write. The default is os.Stdout.
+	// Writer gets each line in one Write, and never two at once. After a Write that ended amid a line, a line break
+	// comes first. The default is os.Stdout.
 	Writer io.Writer
 }
 
@@ -86,7 +95,7 @@ const (
 	maxDimension  = 1024 // characters of a dimension's value
 	maxMetrics    = 100
 	maxValues     = 100
-	maxLine       = 256 << 10 // bytes, with the line break
+	maxLine       = 256<<10 - 26 // bytes, with the line break: CloudWatch Logs counts a header of 26 into an event's 256 KB
 
 	inNamespace = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._#:/-"
 )
@@ -97,9 +106,10 @@ type Exporter struct {
 	dimensions []string // service.name first
 	function   string   // the name of the Lambda function, if this is one
 
+	closed atomic.Bool
 	mu     sync.Mutex
 	w      io.Writer
-	closed bool
+	cut    bool // the last Write ended amid a line
 }
 
 const serviceName = "service.name"
@@ -143,7 +153,8 @@ func (e *Exporter) Aggregation(kind metric.InstrumentKind) metric.Aggregation {
 	return metric.DefaultAggregationSelector(kind)
 }
 
-// Export writes what is in rm, if anything, also when the context has ended: the SDK will not bring it again.
+// Export writes what is in rm, if anything. It does not look at the context, not even while it waits for another Export
+// to end: the SDK will not bring again what is not written now.
 func (e *Exporter) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
 	c := collection{exporter: e, resource: rm.Resource, byValues: make(map[string]*group)}
 	c.collect(rm)
@@ -151,12 +162,12 @@ func (e *Exporter) Export(_ context.Context, rm *metricdata.ResourceMetrics) err
 	now := time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
+	if e.closed.Load() {
 		return metric.ErrExporterShutdown
 	}
 	for _, g := range c.groups {
 		for _, line := range c.lines(g, now) {
-			if _, err := e.w.Write(line); err != nil {
+			if err := e.write(line); err != nil {
 				c.errs = append(c.errs, fmt.Errorf("emf: %w", err))
 			}
 		}
@@ -164,16 +175,28 @@ func (e *Exporter) Export(_ context.Context, rm *metricdata.ResourceMetrics) err
 	return errors.Join(c.errs...)
 }
 
+func (e *Exporter) write(line []byte) error {
+	if e.cut { // or what was cut short would take this line down with it
+		line = append([]byte("\n"), line...)
+	}
+	n, err := e.w.Write(line)
+	if n > 0 {
+		e.cut = n < len(line)
+	}
+	if err == nil && n < len(line) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
 // ForceFlush has nothing to do: what was exported is written.
 func (e *Exporter) ForceFlush(ctx context.Context) error { return ctx.Err() }
 
-// Shutdown ends the exporter, and leaves the Writer open.
+// Shutdown ends the exporter, and leaves the Writer open. It returns at once: a Write under way, which may hang, is not
+// waited for.
 func (e *Exporter) Shutdown(context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+	if e.closed.Swap(true) {
 		return metric.ErrExporterShutdown
 	}
-	e.closed = true
 	return nil
 }

@@ -155,7 +155,7 @@ func (l *line) encode(namespace string) []byte {
 // encode is the value of the metric.
 func (s *series) encode() (json.RawMessage, error) {
 	d := &s.joined
-	if s.kind == sum {
+	if s.kind == counter || s.kind == upDown {
 		if !fits(s.total) {
 			return nil, errValue
 		}

@@ -45,13 +45,15 @@ var dimensionPattern = regexp.MustCompile(`^ *[!-~][ -~]*$`)
 
 var unitPattern = regexp.MustCompile(`^(Seconds|Microseconds|Milliseconds|Bytes|Kilobytes|Megabytes|Gigabytes|Terabytes|Bits|Kilobits|Megabits|Gigabits|Terabits|Percent|Count|Bytes/Second|Kilobytes/Second|Megabytes/Second|Gigabytes/Second|Terabytes/Second|Bits/Second|Kilobits/Second|Megabits/Second|Gigabits/Second|Terabits/Second|Count/Second|None)$`)
 
+const maxLine = 256<<10 - 26
+
 // parse reads a line, and says what is wrong with it by the specification of the format, by the limits of CloudWatch
-// Logs (256 KB for an event) and by those of CloudWatch's MetricDatum.
+// Logs (256 KB for an event with its header of 26 bytes) and by those of CloudWatch's MetricDatum.
 func parse(line []byte) (d document, err error) {
 	wrong := func(format string, args ...any) (document, error) {
 		return d, fmt.Errorf("%s in %.300s", fmt.Sprintf(format, args...), line)
 	}
-	if len(line) > 256<<10 {
+	if len(line) > maxLine {
 		return wrong("%d bytes", len(line))
 	}
 	if i := bytes.IndexByte(line, '\n'); i != len(line)-1 {
