@@ -58,3 +58,7 @@ func bareURL(u string) string {
 	}
 	return scheme + "//" + host[strings.LastIndexByte(host, '@')+1:] + path
 }
+
+// text is s as what leaves the process may have it: exporters refuse all that they have collected for one string that is
+// not UTF-8, and senders can send such strings.
+func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
