@@ -69,6 +69,9 @@ func IsSeat(key any) bool { return key == (seatKey{}) }
 // A Hold is put into the context by an adapter whose call may return a result that lives longer than the call: a body,
 // a stream. A policy that would end the call's context asks the hold to keep it open.
 type Hold struct {
+	// Client says that the call goes out. A [Call] says so too, but is there only if a policy looks.
+	Client bool
+
 	mu       sync.Mutex
 	open     bool
 	sealed   bool

@@ -79,7 +79,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.use() {
 		t.CloseIdleConnections()
 	}
-	x := &trip{transport: t, request: r}
+	x := &trip{transport: t, request: r, hold: scope.Hold{Client: true}}
 	defer x.end()
 	ctx := context.WithValue(scope.WithHold(r.Context(), &x.hold), tripKey{}, x)
 	if t.looks > 0 {

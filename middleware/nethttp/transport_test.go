@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/seawall-go/seawall/breaker"
+	"github.com/seawall-go/seawall/internal/scope"
 	"github.com/seawall-go/seawall/internal/wall"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/nethttp"
@@ -882,6 +883,28 @@ func TestStatusOfAnotherAttempt(t *testing.T) {
 		w.WriteHeader(501 + calls)
 	})), get()); calls != 2 || w.Code != 500 {
 		t.Errorf("server: %d after %d calls, want 500", w.Code, calls)
+	}
+}
+
+// A policy can tell that it is around a request which goes out, though it does not look.
+func TestTransportHoldsAClientsCall(t *testing.T) {
+	client := func(ctx context.Context) bool {
+		h := scope.Held(ctx)
+		return h != nil && h.Client
+	}
+	seen := 0
+	see := middleware.PolicyFunc(func(ctx context.Context, call func(context.Context) error) error {
+		if client(ctx) {
+			seen++
+		}
+		return call(ctx)
+	})
+	if _, err := nethttp.Transport(&script{statuses: []int{200}}, see).RoundTrip(request(t, "GET", "")); err != nil || seen != 1 {
+		t.Errorf("%v; the transport's call was seen %d times", err, seen)
+	}
+	serve(nethttp.Middleware(see)(ok), get())
+	if seen != 1 {
+		t.Error("a server's call was taken for a client's")
 	}
 }
 
