@@ -76,6 +76,7 @@ type Breaker struct {
 // A phase is one stay in one state: a generation of the machine.
 type phase struct {
 	state   State
+	at      time.Time           // of its beginning, later than that of the phase before; zero for the first
 	done    func(verdict error) // takes the results of all calls of this phase; nil while open
 	refusal *OpenError          // nil while closed
 	cause   error               // of its beginning; nil unless open
@@ -182,7 +183,7 @@ func (b *Breaker) enter(p *phase) (*phase, bool) {
 			refusal: &OpenError{Name: b.config.Name, Key: b.key, wait: b.config.OpenFor / 10},
 			probed:  now,
 		}
-		b.phase.Store(p)
+		b.begin(p)
 	case err == nil:
 		p.probed = now
 	case p.state == HalfOpen && now.Since(p.probed) >= b.config.ProbeTimeout:
@@ -220,8 +221,17 @@ func (b *Breaker) report(p *phase, verdict error) *phase {
 	default:
 		p = b.close()
 	}
-	b.phase.Store(p)
+	b.begin(p)
 	return p
+}
+
+// begin makes p the phase that the breaker is in.
+func (b *Breaker) begin(p *phase) {
+	p.at = time.Now()
+	if before := b.phase.Load().at; !p.at.After(before) { // the clock is coarse
+		p.at = before.Add(1)
+	}
+	b.phase.Store(p)
 }
 
 func (b *Breaker) close() *phase {
@@ -283,7 +293,7 @@ func (b *Breaker) refuse(ctx context.Context, refusal *OpenError, wait time.Dura
 func (b *Breaker) emit(ctx context.Context, from, to *phase) {
 	e := event.Event{
 		Kind: event.Transition, Policy: "breaker", Name: b.config.Name,
-		From: string(from.state), To: string(to.state), Err: to.cause,
+		From: string(from.state), To: string(to.state), At: to.at, Err: to.cause,
 	}
 	if to.state == Open {
 		e.Wait = to.refusal.left()

@@ -513,6 +513,7 @@ func TestEvents(t *testing.T) {
 		type key struct{}
 		var b *breaker.Breaker
 		var got []event.Event
+		var last time.Time
 		do := func(who string, call func(context.Context) error) error {
 			ctx := event.With(context.WithValue(t.Context(), key{}, who), func(ctx context.Context, e event.Event) {
 				if ctx.Value(key{}) != who {
@@ -531,6 +532,12 @@ func TestEvents(t *testing.T) {
 				events[i].Policy, events[i].Name = "breaker", "payments"
 			}
 			for i, e := range got {
+				if e.Kind == event.Transition {
+					if late := time.Since(e.At); !e.At.After(last) || late < -time.Microsecond || late > 0 {
+						t.Errorf("%s: at %v, %v ago, after %v", when, e.At, late, last)
+					}
+					last, got[i].At = e.At, time.Time{}
+				}
 				if e.To == string(breaker.Open) {
 					if e.Wait < 10*time.Second {
 						t.Errorf("%s: it says that it opens for %v", when, e.Wait)

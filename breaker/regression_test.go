@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -289,6 +290,42 @@ func TestRegression_NoMoreProbesThanAsked(t *testing.T) {
 				t.Errorf("%d transitions were told, want 2", turns)
 			}
 		})
+	}
+}
+
+// Of transitions made at once by several callers, one was told after the next, and a gauge of the state stayed at what it
+// said.
+func TestRegression_TransitionsHaveAnOrder(t *testing.T) {
+	b := breaker.New(breaker.Config{Failures: 1, OpenFor: 1, MaxOpenFor: 1})
+	var mu sync.Mutex
+	var told []event.Event
+	ctx := event.With(t.Context(), func(_ context.Context, e event.Event) {
+		if e.Kind == event.Transition {
+			runtime.Gosched()
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, e)
+		}
+	})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 1000 {
+				_ = b.Do(ctx, [...]func(context.Context) error{succeed, fail}[i%2])
+			}
+		})
+	}
+	all.Wait()
+	slices.SortFunc(told, func(a, b event.Event) int { return a.At.Compare(b.At) })
+	state := string(breaker.Closed)
+	for i, e := range told {
+		if e.From != state || i > 0 && !e.At.After(told[i-1].At) {
+			t.Fatalf("transition %d of %d, at %v, is from %s to %s; it was %s", i, len(told), e.At, e.From, e.To, state)
+		}
+		state = e.To
+	}
+	if got := string(b.State()); got != state && (got != string(breaker.HalfOpen) || state != string(breaker.Open)) {
+		t.Errorf("the last of %d says %s, and the state is %s", len(told), state, got)
 	}
 }
 

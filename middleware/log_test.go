@@ -49,7 +49,7 @@ func TestLog(t *testing.T) {
 		"WARN retry give_up policy=retry kind=give_up attempt=4 error=out of paper":                            {Kind: event.GiveUp, Policy: "retry", Attempt: 4, Err: failed},
 		"WARN ratelimit refusal policy=ratelimit kind=refusal wait=1m0s error=out of paper":                    {Kind: event.Refusal, Policy: "ratelimit", Wait: time.Minute, Err: failed},
 		"WARN breaker transition policy=breaker kind=transition name=p from=closed to=open error=out of paper": {Kind: event.Transition, Policy: "breaker", Name: "p", From: "closed", To: "open", Err: failed},
-		"INFO breaker transition policy=breaker kind=transition from=open to=half-open":                        {Kind: event.Transition, Policy: "breaker", From: "open", To: "half-open"},
+		"INFO breaker transition policy=breaker kind=transition from=open to=half-open":                        {Kind: event.Transition, Policy: "breaker", From: "open", To: "half-open", At: time.Now()},
 		"INFO breaker transition policy=breaker kind=transition from=half-open to=closed":                      {Kind: event.Transition, Policy: "breaker", From: "half-open", To: "closed"},
 		"WARN timeout timeout policy=timeout kind=timeout wait=1s error=out of paper":                          {Kind: event.Timeout, Policy: "timeout", Wait: time.Second, Err: failed},
 		"ERROR recover panic policy=recover kind=panic error=panic: no hope stack=main.go:7":                   {Kind: event.Panic, Policy: "recover", Err: &middleware.PanicError{Value: "no hope", Stack: []byte("main.go:7")}},

@@ -17,6 +17,8 @@ import (
 //	                      // of a timeout and an abandon the limit, the time that the call had
 //	From    string        // the state a breaker left
 //	To      string        // the state it entered
+//	At      time.Time     // when the state changed, of a transition only: later than the one before of the same breaker,
+//	                      // for they may be told in another order
 //	Err     error         // the error behind it, if any
 //	Key     string        // the digest of an idempotency key, never the key
 type Event = event.Event

@@ -39,6 +39,7 @@ type Event struct {
 	Wait    time.Duration // until the next attempt, until a refused call may come again, or until an open breaker probes
 	From    string        // the state a breaker left
 	To      string        // the state it entered
+	At      time.Time     // when the state changed, of a transition only: later than the one before of the same breaker
 	Err     error         // the error behind it, if any
 	Key     string        // the digest of an idempotency key, never the key
 }
