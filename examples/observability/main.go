@@ -8,7 +8,8 @@
 // function is in processes that lambdatest runs as Lambda runs them. All of them send their spans and metrics to the
 // receiver as they would to a collector, by OTLP over HTTP, and the trees and counters are made of nothing else.
 // Function.go is how a function is told to. Beside it are dashboards of the same metrics: grafana.json for Prometheus,
-// cloudwatch.json for what package emf writes.
+// cloudwatch.json for what package emf writes. In the latter, us-east-1 is to be replaced by the region and nothing else:
+// checkout stands for the function that is chosen above the widgets, and for its log if its service has its name.
 package main
 
 import (

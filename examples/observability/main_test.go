@@ -106,6 +106,47 @@ func text(key, value string) *common.KeyValue {
 	return &common.KeyValue{Key: key, Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: value}}}
 }
 
+// Which order is shown: one whose second attempt went well, after a first that got as far as the payment service.
+func TestRetried(t *testing.T) {
+	type attempt struct {
+		status string
+		seen   bool // by the payment service
+	}
+	for _, tt := range []struct {
+		name     string
+		attempts []attempt
+		want     bool
+	}{
+		{"paid at the second", []attempt{{"503", true}, {"201", true}}, true},
+		{"paid at the first", []attempt{{"201", true}}, false},
+		{"paid at the third", []attempt{{"503", true}, {"503", true}, {"201", true}}, false},
+		{"paid more than once", []attempt{{"503", true}, {"201", true}, {"201", true}}, false},
+		{"not paid", []attempt{{"503", true}, {"503", true}}, false},
+		{"the first is lost on the way", []attempt{{"", false}, {"201", true}}, false},
+		{"what the payment service says of the second is missing", []attempt{{"503", true}, {"201", false}}, false},
+	} {
+		r := &receiver{}
+		add := func(id, parent, status string) {
+			r.spans = append(r.spans, &span{Span: &traces.Span{
+				SpanId: []byte(id), ParentSpanId: []byte(parent), StartTimeUnixNano: uint64(len(r.spans)),
+				Attributes: []*common.KeyValue{text("http.response.status_code", status)},
+			}})
+		}
+		add("gateway", "", "")
+		add("checkout", "gateway", "")
+		for i, a := range tt.attempts {
+			id := fmt.Sprint("attempt ", i)
+			add(id, "checkout", a.status)
+			if a.seen {
+				add(id+", seen", id, a.status)
+			}
+		}
+		if got := r.retried() != nil; got != tt.want {
+			t.Errorf("%s: shown %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 // What a trace and a breaker look like, to the letter.
 func TestShow(t *testing.T) {
 	start := time.Unix(1000, 0)
@@ -137,11 +178,13 @@ func TestShow(t *testing.T) {
 		event(40, "seawall.transition", append(turn("closed", "open"), text("exception.message", "no answer"))...),
 		event(41, "seawall.refusal", breaker...),
 		event(70, "seawall.transition", turn("open", "half-open")...),
+		event(75, "seawall.refusal", breaker...),
 		event(80, "seawall.transition", turn("half-open", "closed")...))
 	add("3", "2", "checkout", "POST", 10, 40, true, []*common.KeyValue{text("error.type", "timeout")})
 	add("5", "2", "checkout", "POST", 60, 90, false, append(status("201"), text("http.request.resend_count", "1")))
 	add("4", "3", "payments", "POST /charges", 20, 40, false, nil)
 	add("6", "5", "payments", "POST /charges", 70, 80, false, status("201"))
+	add("7", "6", "payments", "POST /receipts", 105, 130, false, nil) // after the end of all
 
 	for process, ms := range map[string]int{"2": 42, "3": 43, "4": 44, "5": 45} {
 		s := &traces.Span{TraceId: []byte(process), ParentSpanId: []byte("gone"), Events: []*traces.Span_Event{
@@ -149,6 +192,12 @@ func TestShow(t *testing.T) {
 			event(ms+1, "seawall.refusal", breaker...),
 			event(ms+2, "seawall.transition", turn("open", "half-open")...),
 		}}
+		if process == "2" {
+			s.Events = append(s.Events,
+				event(ms+3, "seawall.refusal", breaker...),
+				event(ms+4, "seawall.transition", turn("half-open", "open")...),
+				event(ms+5, "seawall.refusal", breaker...))
+		}
 		r.spans = append(r.spans, &span{s, "checkout", process})
 	}
 
@@ -169,21 +218,23 @@ gateway: POST /checkout                                  100.0  █████�
    │  · transition of payments: closed → open, for: no answer
    │  · refusal of payments
    │  · transition of payments: open → half-open
+   │  · refusal of payments
    │  · transition of payments: half-open → closed
    ├─ checkout: POST                                      30.0    ██████                 timeout error
    │  └─ payments: POST /charges                          20.0      ████
    └─ checkout: POST, resend 1                            30.0               ██████      201
       └─ payments: POST /charges                          10.0                 ██        201
+         └─ payments: POST /receipts                      25.0                       █
 
 THE BREAKER payments, of which each process of the function has its own
 
 process 1
 ├─  0.04 s  closed → open              no answer  [then 1 refused]
-└─  0.07 s  open → half-open → closed
+└─  0.07 s  open → half-open → closed  [then 1 refused]
 
 process 2
 ├─  0.04 s  closed → open              [then 1 refused]
-└─  0.04 s  open → half-open
+└─  0.04 s  open → half-open → open    [then 2 refused]
 
 process 3
 ├─  0.04 s  closed → open              [then 1 refused]
