@@ -260,7 +260,7 @@ func TestFlusherDetaches(t *testing.T) {
 			return nil
 		}))
 		_ = f.Do(ctx, func(ctx context.Context) error { cancel(); return ctx.Err() })
-		if its.Err() != context.Canceled { //nolint:errorlint // of a context
+		if its.Err() != context.Canceled {
 			t.Errorf("after the flush its context says %v", its.Err())
 		}
 	})
