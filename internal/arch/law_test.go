@@ -56,6 +56,7 @@ var law = map[string]room{
 		"go.opentelemetry.io/otel/attribute":         "has the attributes",
 		"go.opentelemetry.io/otel/codes":             "has the status of a span",
 		"go.opentelemetry.io/otel/metric":            "has the instruments",
+		"go.opentelemetry.io/otel/metric/noop":       "is the provider of no metrics, as below",
 		"go.opentelemetry.io/otel/propagation":       "carries traces from service to service",
 		"go.opentelemetry.io/otel/semconv/v1.43.0":   "has the names of the conventions",
 		"go.opentelemetry.io/otel/trace":             "has the spans",

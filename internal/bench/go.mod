@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/seawall-go/seawall => ../..
 
 require (
+	github.com/aws/aws-lambda-go v1.55.1
 	github.com/failsafe-go/failsafe-go v0.9.8
 	github.com/seawall-go/seawall v0.0.0-00010101000000-000000000000
 	github.com/sony/gobreaker/v2 v2.4.0
@@ -17,7 +18,6 @@ require (
 )
 
 require (
-	github.com/aws/aws-lambda-go v1.55.1 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

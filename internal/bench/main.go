@@ -142,6 +142,9 @@ func report(rounds int) error {
 	if err := reportTracing(rounds); err != nil {
 		return err
 	}
+	if err := reportShapes(rounds); err != nil {
+		return err
+	}
 	return packages("github.com/seawall-go/seawall/retry")
 }
 

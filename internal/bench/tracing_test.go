@@ -4,9 +4,7 @@ import (
 	"context"
 	"testing"
 
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
-	tracenoop "go.opentelemetry.io/otel/trace/noop"
-
+	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/tracing"
 )
 
@@ -25,12 +23,33 @@ func TestTracingAllocates(t *testing.T) {
 	allocs := func(h handler) float64 {
 		return testing.AllocsPerRun(1000, func() { _, _ = h(context.Background(), order{id: "7"}) })
 	}
-	silent := tracing.Span{TracerProvider: tracenoop.NewTracerProvider(), MeterProvider: metricnoop.NewMeterProvider()}
 	if got := allocs(traced(silent)); got > 1 {
 		t.Errorf("no-op providers: %v allocations, want 1", got)
+	}
+	if got := allocs(traced(tracing.Span{})); got > 1 {
+		t.Errorf("no providers: %v allocations, want 1", got)
 	}
 	hand := allocs(spanByHand(sdkTracer()))
 	if got := allocs(traced(tracing.Span{TracerProvider: sdkTracer(), MeterProvider: sdkMeter()})); got > hand+1 {
 		t.Errorf("SDK: %v allocations, want %v and one", got, hand)
+	}
+}
+
+func BenchmarkShapes(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(s.name, s.candidate(silent).run)
+	}
+}
+
+// With no-op providers nothing is made for anybody to see: of a request, the context that shows it and the call's copy.
+func TestSilentShapesAllocate(t *testing.T) {
+	more := map[string]float64{"net/http server": 2, "net/http client": 1}
+	for _, s := range shapes() {
+		allocs := func(around ...middleware.Policy) float64 {
+			return testing.AllocsPerRun(1000, s.of(append(around, middleware.Timeout(limit))...))
+		}
+		if without, with := allocs(), allocs(silent); with > without+more[s.name] {
+			t.Errorf("%s: %v allocations without, %v with a Span, want %v more", s.name, without, with, more[s.name])
+		}
 	}
 }

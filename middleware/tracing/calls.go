@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/seawall-go/seawall/internal/wall"
 )
 
 // calls are those of one name, by all spans with one MeterProvider.
@@ -27,7 +29,7 @@ type calls struct {
 // A reading is what was read from calls. It stands for a while, so that several readers who read together see the same;
 // what they read is in it and does not come again.
 type reading struct {
-	at     time.Time
+	at     wall.Instant
 	peak   int64
 	called bool
 }
@@ -60,7 +62,7 @@ func (i *instruments) read(_ context.Context, to metric.Observer) error {
 func (c *calls) read() (n, peak int64, called bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.last.at) >= readingStands {
+	if now := wall.Now(); c.last.at.IsZero() || now.Since(c.last.at) >= readingStands {
 		c.last = reading{at: now}
 	}
 	n = c.inFlight.Load()

@@ -19,8 +19,8 @@
 // They have the attribute seawall.call.name, the Name of the Span; without one it is the name of the Lambda function, or
 // server, client or call. seawall.call.duration has error.type besides, and it is of every Span; the other three are of the
 // outermost only, so that a call is one, whatever Spans are inside. A name without a call since it was last read and none in
-// flight has no points of the first two. Several readers of a MeterProvider share the peak: what one has read stands for a
-// second, so that those that read together see the same, and after that the peak begins anew.
+// flight has no points of the first two. Several readers of a MeterProvider share the peak and the pauses: what one has read
+// stands for a second, so that those that read together see the same, and after that it begins anew.
 //
 //	seawall.retries                  counter  {retry}       attempts that failed and were followed by another
 //	seawall.give_ups                 counter  {give_up}     attempts that failed and were the last, though worth repeating
@@ -58,8 +58,9 @@
 // middleware.Reserve or middleware.Abandon; that a call in it had too little time does not count. A CONNECT has no
 // http.route, and what redirects to its own path with a slash has none.
 //
-// For messages of SQS the conventions want a CONSUMER span for each, or for the batch; here it is the invocation's, which is
-// SERVER, with a link for each message.
+// Two things are not as the conventions have them. For messages of SQS they want a CONSUMER span for each, or for the batch;
+// here it is the invocation's, which is SERVER, with a link for each message. Behind API Gateway they name the span after the
+// route alone; here the method comes first, as for every other request.
 //
 // # Events of a span
 //
@@ -77,8 +78,8 @@
 // A span has the status Error, with the error's text unless the status of a response says it, and error.type if that is how
 // its own call ended. A failure that a policy inside put
 // right, by a retry or a fallback, marks the span of the attempt, if it has one, and not those around it. A call
-// that fails after its caller cancelled it has neither. For HTTP the convention decides: a server's span has failed from
-// status 500 on, a client's from 400 on.
+// that fails after its caller cancelled it has neither, whatever its status. For HTTP the convention decides: a server's span
+// has failed from status 500 on, a client's from 400 on, and with any status where the handler panicked.
 //
 // An error's text is recorded as it is, on spans and their events, with what is secret in it. Only the URL of a *url.Error, as
 // http.Client returns it, loses its user, its query and its fragment.

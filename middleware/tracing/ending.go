@@ -63,7 +63,7 @@ func (l *live) judge(e *ending) {
 	}
 	switch {
 	case e.cancelled:
-	case e.status < 400:
+	case e.status < 400, e.callType == panicType: // what was sent before a panic is not all
 		e.errorType = e.callType
 	case e.status >= limit:
 		e.errorType = cmp.Or(e.callType, strconv.Itoa(e.status))
@@ -75,8 +75,12 @@ func (l *live) findRoute(status int) {
 	if l.sight.request == nil || l.sight.client || l.sight.request.route != "" {
 		return
 	}
-	if l.sight.request.route = l.sight.request.matched(l.sight.shown.Result().Route, status); l.sight.request.route != "" {
-		l.span.SetAttributes(semconv.HTTPRoute(l.sight.request.route))
+	begun := l.spanName()
+	if l.sight.request.route = l.sight.request.matched(l.sight.shown.Result().Route, status); l.sight.request.route == "" {
+		return
+	}
+	l.span.SetAttributes(semconv.HTTPRoute(l.sight.request.route))
+	if named, ok := l.span.(interface{ Name() string }); !ok || named.Name() == begun { // the handler has not named it
 		l.span.SetName(l.spanName())
 	}
 }

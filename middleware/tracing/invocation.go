@@ -54,7 +54,7 @@ func invoked(ctx context.Context, trigger string) *invocation {
 		version:  lambdacontext.FunctionVersion,
 		cold:     !warm.Swap(true),
 	}
-	if c, ok := lambdacontext.FromContext(ctx); ok {
+	if c, _ := lambdacontext.FromContext(ctx); c != nil {
 		i.id, i.arn = c.AwsRequestID, c.InvokedFunctionArn
 	}
 	return i

@@ -2,11 +2,14 @@ package tracing
 
 import (
 	"context"
+	"net/http"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/seawall-go/seawall/internal/scope"
 )
@@ -18,31 +21,33 @@ import (
 //   - Inside a retry around a handler it is an attempt: INTERNAL, a child of the caller's span, and neither an invocation nor
 //     a request, which are counted by a Span outside the retry.
 //   - Around a Lambda handler the outermost Span is a SERVER span with the attributes of an invocation and of its event.
-//     Its parent is in the event's headers, or else it is the one that X-Ray has for this invocation. The first in a
-//     process is the cold start. For an HTTP event, of API Gateway, a load balancer or a function URL, it has the
-//     attributes of a request besides, and for messages of SQS a link to where each was sent.
+//     Its parent is in the event's headers, or else it is the one that X-Ray has for this invocation. The first such span in
+//     a process is the cold start. For an HTTP event, of API Gateway, a load balancer or a function URL, it has the
+//     attributes of a request besides, and for messages of SQS a link to where each was sent. Each call of a wrapped
+//     handler that takes such an event is an invocation.
 //   - In nethttp.Middleware the outermost Span is a SERVER span of the request, and its parent is in the request's header.
-//   - In nethttp.Transport the innermost Span is a CLIENT span, with the count of resends if a retry is around it or a
-//     redirect led to it. It ends with the header of the response. With a retry inside, it is INTERNAL, for it is not one
-//     request; put another Span inside the retry.
+//   - In nethttp.Transport the innermost Span is a CLIENT span, with the count of resends if a retry of that Transport is
+//     around it or redirects led to it, each of which counts one. It ends with the header of the response. With a retry
+//     inside, it is INTERNAL, for it is not one request; put another Span inside the retry.
 //   - Everywhere else it is an INTERNAL span, and so it is if it would be SERVER and the context has a span already that
 //     was not begun elsewhere: of a tracer that is around the handler.
 //
-// A request that nethttp.Transport sends, with a Span in its policies or without, carries the innermost span of its context in
-// its header. The caller's request is not changed.
+// A request that nethttp.Transport sends in a Span, one of its policies or one further out, carries the innermost span of its
+// context in its header. The caller's request is not changed.
 //
 // Where Spans are used by hand in a Lambda handler that has none around it, the first of an invocation is the SERVER span.
+// Nothing is known of the event then, and so it is for a policy of one's own that has a Span in it, but does not hand on
+// its method Looks. Of a handler of bytes, as in awslambda.Raw, the status of the answer is not known. In a URL that was
+// called, the user and the query are left out, which may be secret.
 //
-// A policy of one's own that has a Span in it has to hand on its method Looks, or the Span is INTERNAL. Of a handler of
-// bytes, as in awslambda.Raw, the status of the answer is not known. In a URL that was called, the user and the query are
-// left out, which may be secret.
-//
-// The call's error comes out as the same value. A panic ends the span with the status Error, and goes on. Span is a plain
-// value: copy it freely, and use it from many goroutines at once.
+// The call's error comes out as the same value. A panic ends the span with the status Error, and goes on. With no-op providers
+// Do makes the call and no more, but that what a request brought along goes on to those it sends; as long as the global
+// provider is not set, it does next to nothing. Span is a plain value: copy it freely, and use it from many goroutines
+// at once.
 type Span struct {
 	// Name is the name of the span, and in the metrics that of its calls, so it must not come from data: what was made for
-	// one name and a pair of providers is kept as long as the process runs. Empty means what the conventions have, such
-	// as GET /orders/{id} for a request or the name of the Lambda function, and otherwise «call».
+	// one name and a pair of providers is kept as long as the process runs. Empty means the method and the route of a
+	// request, such as GET /orders/{id}, the name of the Lambda function if there is no route, and otherwise «call».
 	Name string
 
 	// TracerProvider makes the spans. Nil means the global one, [otel.GetTracerProvider]. It has to be comparable, as
@@ -60,19 +65,27 @@ type Span struct {
 // Do makes the call.
 func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 	series := s.series()
+	measured := series.measured(ctx)
+	if series.quiet && !measured {
+		return series.carryOn(ctx, s.Propagator, call)
+	}
 	shown := scope.Shown(ctx)
-	if shown == nil && !isInvoked(ctx) {
-		return series.inside(ctx, s.Propagator, call)
+	if shown == nil && (!isInvoked(ctx) || goesOut(ctx)) {
+		return series.inside(ctx, s.Propagator, call, measured)
 	}
 	l := live{ctx: ctx, series: series, sight: &sight{propagator: s.Propagator, shown: shown}}
 	l.start()
-	return l.do(call, series.measured(ctx))
+	return l.do(call, measured)
 }
 
-// inside makes the call in a span that is neither a server's nor a client's. If nobody records it, and nobody
-// measures the call, that has to cost next to nothing.
-func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
-	measured := s.measured(ctx)
+// goesOut reports whether the call is one that an HTTP client makes.
+func goesOut(ctx context.Context) bool {
+	h := scope.Held(ctx)
+	return h != nil && h.Client
+}
+
+// inside makes the call in a span that is neither a server's nor a client's.
+func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error, measured bool) error {
 	if !measured && s.idle(ctx) {
 		return call(ctx)
 	}
@@ -89,11 +102,29 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	return l.do(call, measured)
 }
 
-// idle reports whether the tracer need not be asked for a span: a no-op provider's makes none, and the global one's makes
-// none until there is an SDK, or a probe of automatic instrumentation. That can come at any time, so every 64th call asks.
-// Where there is a span around, it has to be carried on.
+// carryOn makes the call for those who want no telemetry. If a request brought a trace along, those that are sent in the call
+// are of it all the same.
+func (s *series) carryOn(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
+	shown := scope.Shown(ctx)
+	if shown == nil || shown.Client || innermost(ctx) != nil {
+		return call(ctx)
+	}
+	r, ok := shown.In.(*http.Request)
+	if !ok {
+		return call(ctx)
+	}
+	ctx = propagator(p).Extract(ctx, propagation.HeaderCarrier(r.Header))
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return call(ctx)
+	}
+	return call(&within{ctx, s, &sight{propagator: p}, false})
+}
+
+// idle reports whether the tracer need not be asked for a span: the global one makes none until there is an SDK, or a
+// probe of automatic instrumentation. That can come at any time, so every 64th call asks. Where there is a span around, it
+// has to be carried on.
 func (s *series) idle(ctx context.Context) bool {
-	return s.quiet || !s.spans.Load() && s.idled.Add(1)%64 != 1 && !trace.SpanContextFromContext(ctx).IsValid()
+	return !s.spans.Load() && s.idled.Add(1)%64 != 1 && !trace.SpanContextFromContext(ctx).IsValid()
 }
 
 // makesSpans reports whether span is one, of the tracer or handed on by it. What is not sampled is one all the same.
@@ -108,9 +139,13 @@ func (s *series) makesSpans(ctx context.Context, span trace.Span) bool {
 	return valid
 }
 
-// Looks tells adapters that the policy wants to see calls with such an argument or result.
-func (Span) Looks(at any) int {
-	if looksAt(at) {
+// Looks tells adapters that the policy wants to see calls with such an argument or result. With no-op providers it is
+// requests at most.
+func (s Span) Looks(at any) int {
+	_, quiet := s.TracerProvider.(tracenoop.TracerProvider)
+	_, unmeasured := s.MeterProvider.(metricnoop.MeterProvider)
+	_, request := at.(*http.Request)
+	if looksAt(at) && (request || !quiet || !unmeasured) {
 		return 1
 	}
 	return 0
