@@ -133,8 +133,8 @@ func (l *live) startClient() {
 		return
 	}
 	l.sight.client, l.sight.request = true, outgoing(r)
-	l.startAs(l.ctx, trace.SpanKindClient, nil, func() []attribute.KeyValue {
-		return l.sight.request.sent(l.sight.shown.Sent.Load())
+	l.startAs(l.ctx, trace.SpanKindClient, func() ([]attribute.KeyValue, []trace.Link) {
+		return l.sight.request.sent(l.sight.shown.Sent.Load()), nil
 	})
 }
 
@@ -143,15 +143,17 @@ func (l *live) startServer(ctx context.Context, from source) {
 		l.sight.invocation = invoked(ctx, from.trigger)
 	}
 	l.sight.request = from.request
-	l.startAs(ctx, trace.SpanKindServer, from.links, func() []attribute.KeyValue {
-		kvs := from.attributes
+	l.startAs(ctx, trace.SpanKindServer, func() (kvs []attribute.KeyValue, links []trace.Link) {
+		if from.details != nil {
+			kvs, links = from.details()
+		}
 		if l.sight.invocation != nil {
 			kvs = append(kvs, l.sight.invocation.attributes()...)
 		}
 		if l.sight.request != nil {
 			kvs = append(kvs, l.sight.request.received()...)
 		}
-		return kvs
+		return kvs, links
 	})
 }
 
@@ -196,13 +198,14 @@ func (l *live) remote(ctx context.Context, from source) context.Context {
 	return ctx
 }
 
-// startAs starts a span with attributes, which are not made where nobody sees them.
-func (l *live) startAs(ctx context.Context, kind trace.SpanKind, links []trace.Link, attributes func() []attribute.KeyValue) {
+// startAs starts a span with details, which are not made where nobody sees them.
+func (l *live) startAs(ctx context.Context, kind trace.SpanKind, details func() ([]attribute.KeyValue, []trace.Link)) {
 	if l.series.quiet {
 		l.begin(ctx, l.spanName())
 		return
 	}
-	l.begin(ctx, l.spanName(), trace.WithSpanKind(kind), trace.WithLinks(links...), trace.WithAttributes(attributes()...))
+	kvs, links := details()
+	l.begin(ctx, l.spanName(), trace.WithSpanKind(kind), trace.WithLinks(links...), trace.WithAttributes(kvs...))
 }
 
 func (l *live) spanName() string {

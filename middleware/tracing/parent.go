@@ -2,7 +2,9 @@ package tracing
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel"
@@ -48,18 +50,10 @@ func (h headers) Values(key string) []string {
 // Set does nothing: a request that came in is not written to.
 func (headers) Set(string, string) {}
 
-// Keys returns the names of the fields.
+// Keys returns the names of the fields, those twice that came in both shapes.
 func (h headers) Keys() []string {
-	keys := make([]string, 0, len(h.single)+len(h.multiple))
-	for name := range h.multiple {
-		keys = append(keys, name)
-	}
-	for name := range h.single {
-		if _, ok := h.multiple[name]; !ok {
-			keys = append(keys, name)
-		}
-	}
-	return keys
+	keys := slices.Collect(maps.Keys(h.multiple))
+	return slices.AppendSeq(keys, maps.Keys(h.single))
 }
 
 // xray is the span context that Lambda gives an invocation, if X-Ray has decided to record it. aws-lambda-go puts it into
