@@ -12,7 +12,7 @@ const panicType = "panic"
 // errorType is what the package comment says about error.type.
 func errorType(err error) string {
 	if t := asked(func() string { return typeOf(err) }); t != "" {
-		return t
+		return text(t)
 	}
 	return reflect.TypeOf(err).String()
 }

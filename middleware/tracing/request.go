@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,7 @@ type request struct {
 	method   string
 	route    string // the pattern it matched, if any
 	scheme   string
-	path     string
+	path     string // as it is sent, escaped
 	host     string // with its port, if it has one
 	peer     string // the client's address
 	agent    string
@@ -33,7 +34,7 @@ func incoming(r *http.Request) *request {
 		headers: headers{multiple: r.Header},
 	}
 	if r.URL != nil {
-		in.path = r.URL.Path
+		in.path = r.URL.EscapedPath()
 	}
 	in.route = in.matched(r.Pattern, 0)
 	if r.TLS != nil {
@@ -61,10 +62,19 @@ func outgoing(r *http.Request) *request {
 // a slash to the path and redirects, what the mux calls the pattern may be what the sender wrote.
 func (r *request) matched(pattern string, status int) string {
 	i := strings.IndexByte(pattern, '/')
-	if i < 0 || r.method == http.MethodConnect || status/100 == 3 && pattern[i:] == r.path+"/" {
+	if i < 0 || r.method == http.MethodConnect || status/100 == 3 && pattern[i:] == r.slashed() {
 		return ""
 	}
-	return pattern[i:]
+	return text(pattern[i:])
+}
+
+// slashed is the path, not escaped and clean, with another slash.
+func (r *request) slashed() string {
+	at, _ := url.PathUnescape(r.path)
+	if strings.HasSuffix(at, "/") {
+		return path.Clean(at) + "//"
+	}
+	return path.Clean(at) + "/"
 }
 
 // knownMethod is the request's method, or _OTHER for one that no standard has: a sender can make up as many as he likes.
@@ -76,19 +86,19 @@ func (r *request) knownMethod() string {
 		http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY":
 		return r.method
 	}
-	return "_OTHER"
+	return other
 }
 
 // name is the name of the request's span.
 func (r *request) name() string {
 	method := r.knownMethod()
-	if method == "_OTHER" {
+	if method == other {
 		method = "HTTP"
 	}
 	if r.route == "" {
 		return method
 	}
-	return method + " " + r.route
+	return method + " " + text(r.route)
 }
 
 // server is the host and the port, which is zero if the request does not say.
@@ -114,8 +124,8 @@ func (r *request) target() (host string, port int) {
 func (r *request) methods() []attribute.KeyValue {
 	known := r.knownMethod()
 	kvs := []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(known)}
-	if known == "_OTHER" {
-		kvs = append(kvs, semconv.HTTPRequestMethodOriginal(r.method))
+	if known == other {
+		kvs = append(kvs, semconv.HTTPRequestMethodOriginal(text(r.method)))
 	}
 	return kvs
 }
@@ -141,7 +151,7 @@ func (r *request) received() []attribute.KeyValue {
 		{semconv.NetworkProtocolVersionKey, version},
 	} {
 		if s.value != "" {
-			kvs = append(kvs, s.key.String(s.value))
+			kvs = append(kvs, s.key.String(text(s.value)))
 		}
 	}
 	if port != 0 {
@@ -155,7 +165,10 @@ func (r *request) received() []attribute.KeyValue {
 func (r *request) sent(resends int64) []attribute.KeyValue {
 	host, port := r.target()
 	full := (&url.URL{Scheme: r.scheme, Host: r.host}).String() + r.path
-	kvs := append(r.methods(), semconv.URLFull(full), semconv.URLScheme(r.scheme), semconv.ServerAddress(host), semconv.ServerPort(port))
+	kvs := append(r.methods(), semconv.URLFull(text(full)), semconv.URLScheme(text(r.scheme)), semconv.ServerAddress(text(host)))
+	if port != 0 {
+		kvs = append(kvs, semconv.ServerPort(port))
+	}
 	if resends += r.redirects; resends > 0 {
 		kvs = append(kvs, semconv.HTTPRequestResendCount(int(resends)))
 	}

@@ -131,7 +131,7 @@ func (l labels) attributes() []attribute.KeyValue {
 		{semconv.FaaSTriggerKey, l.trigger},
 	} {
 		if s.value != "" {
-			kvs = append(kvs, s.key.String(s.value))
+			kvs = append(kvs, s.key.String(text(s.value)))
 		}
 	}
 	if l.status != 0 {
@@ -143,12 +143,19 @@ func (l labels) attributes() []attribute.KeyValue {
 	return kvs
 }
 
-const mostSets = 1000 // the rest are made each time
+const (
+	mostSets  = 1000 // the rest are made each time
+	mostHosts = 100  // the rest are one
+)
+
+// other is what stands for all values that are not known.
+const other = "_OTHER"
 
 // sets keeps the options for labels, which are expensive to make.
 type sets struct {
-	mu  sync.RWMutex
-	set map[labels]options
+	mu    sync.RWMutex
+	set   map[labels]options
+	hosts map[labels]bool // by host and port alone
 }
 
 type options struct {
@@ -163,10 +170,14 @@ func (s *sets) of(l labels) options {
 	if ok {
 		return o
 	}
-	set := metric.WithAttributeSet(attribute.NewSet(l.attributes()...))
-	o = options{record: []metric.RecordOption{set}, add: []metric.AddOption{set}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	l = s.bounded(l)
+	if o, ok = s.set[l]; ok {
+		return o
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(l.attributes()...))
+	o = options{record: []metric.RecordOption{set}, add: []metric.AddOption{set}}
 	if s.set == nil {
 		s.set = make(map[labels]options)
 	}
@@ -174,4 +185,25 @@ func (s *sets) of(l labels) options {
 		s.set[l] = o
 	}
 	return o
+}
+
+// bounded is l with one of a few schemes and hosts: a server that is called can make up more of both, and redirect to them.
+func (s *sets) bounded(l labels) labels {
+	switch l.scheme {
+	case "", "http", "https":
+	default:
+		l.scheme = other
+	}
+	host := labels{host: l.host, port: l.port}
+	switch {
+	case l.host == "", s.hosts[host]:
+	case len(s.hosts) < mostHosts:
+		if s.hosts == nil {
+			s.hosts = make(map[labels]bool)
+		}
+		s.hosts[host] = true
+	default:
+		l.host, l.port = other, 0
+	}
+	return l
 }
