@@ -115,6 +115,7 @@ type instruments struct {
 	heard atomic.Bool // somebody measures something, once and for all
 	calls sync.Map    // *calls by their names
 	sets  sets
+	turns sync.Map // *atomic.Pointer[turn] by policy and name
 }
 
 func newInstruments(meters metric.MeterProvider) (*instruments, metric.Meter) {

@@ -3,6 +3,8 @@ package tracing
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -28,7 +30,7 @@ func (w *within) Observe(ctx context.Context, e event.Event) {
 	state, ok := stateAfter(e)
 	for o := inner; ok && o != nil; o = o.outer() {
 		if o.series.state.Enabled(ctx) {
-			o.series.state.Record(ctx, state, metric.WithAttributes(policyOf(e)...))
+			o.series.turned(ctx, e, state)
 			break
 		}
 	}
@@ -84,6 +86,36 @@ func described(e event.Event) []attribute.KeyValue {
 		kvs = append(kvs, keyDigest.String(e.Key))
 	}
 	return kvs
+}
+
+// A turn is a state and when a breaker turned to it.
+type turn struct {
+	at    time.Time
+	state int64
+}
+
+// turned records the state of a breaker. Of transitions that are made at once, each by a goroutine of its own, the first may
+// be told last: what is recorded last is the latest.
+func (i *instruments) turned(ctx context.Context, e event.Event, state int64) {
+	named, _ := i.turns.LoadOrStore([2]string{e.Policy, e.Name}, new(atomic.Pointer[turn]))
+	latest := named.(*atomic.Pointer[turn])
+	mine := &turn{e.At, state}
+	for {
+		known := latest.Load()
+		if known != nil && known.at.After(mine.at) {
+			return
+		}
+		if latest.CompareAndSwap(known, mine) {
+			break
+		}
+	}
+	for {
+		known := latest.Load()
+		i.state.Record(ctx, known.state, metric.WithAttributes(policyOf(e)...))
+		if latest.Load() == known {
+			return
+		}
+	}
 }
 
 // stateAfter is the state that a breaker is in after an event.

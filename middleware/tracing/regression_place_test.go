@@ -3,9 +3,11 @@ package tracing_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 
+	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/internal/event"
 	"github.com/seawall-go/seawall/internal/wall"
 	"github.com/seawall-go/seawall/middleware"
@@ -203,4 +206,44 @@ func (t startsTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartO
 		ctx = trace.ContextWithSpanContext(ctx, tracing.ParseXRay(xrayHeader))
 	}
 	return ctx, trace.SpanFromContext(ctx)
+}
+
+// A breaker that turned twice at once, and was told of last as it had been first, was open for the gauge and not in truth.
+func TestRegression_StateIsTheLatest(t *testing.T) {
+	r := newRig()
+	then := time.Now()
+	_ = r.Do(t.Context(), func(ctx context.Context) error {
+		for _, after := range []struct {
+			to string
+			d  time.Duration
+		}{{"closed", 2}, {"open", 1}} {
+			event.Emit(ctx, event.Event{Kind: event.Transition, Policy: "breaker", Name: "payments", To: after.to, At: then.Add(after.d)})
+		}
+		return nil
+	})
+	if got := r.total(t, "seawall.breaker.state"); got != 0 {
+		t.Errorf("the state is %d", got)
+	}
+	if got := r.total(t, "seawall.breaker.transitions"); got != 2 {
+		t.Errorf("%d transitions", got)
+	}
+
+	for range 100 {
+		b := breaker.New(breaker.Config{Name: "b", Failures: 1, OpenFor: time.Microsecond})
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 6 {
+					_ = r.Do(t.Context(), func(ctx context.Context) error {
+						return b.Do(ctx, func(context.Context) error { return []error{nil, errDown}[rand.IntN(2)] })
+					})
+				}
+			})
+		}
+		all.Wait()
+		got, told := r.values(t, "seawall.breaker.state")["seawall.policy.name=b seawall.policy=breaker"]
+		if told && (got == 0) != (b.State() == breaker.Closed) {
+			t.Fatalf("the breaker is %v, the gauge %d", b.State(), got)
+		}
+	}
 }
