@@ -27,6 +27,15 @@ func Table() (rows []Instrument) {
 // FreshProcess makes the next invocation the first.
 func FreshProcess() { warm.Store(false) }
 
+// Seen is how many invocations are kept.
+func Seen() (n int) {
+	seen.Range(func(any, any) bool {
+		n++
+		return true
+	})
+	return n
+}
+
 func ParseXRay(header string) trace.SpanContext { return parseXRay(header) }
 
 func ErrorType(err error) string { return errorType(err) }

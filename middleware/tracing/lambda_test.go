@@ -298,7 +298,17 @@ func TestEventSources(t *testing.T) {
 		{EventSource: "aws:s3", EventName: "ObjectCreated:Put", S3: events.S3Entity{Bucket: events.S3Bucket{Name: "photos"}}},
 		{EventSource: "aws:s3", EventName: "ObjectRemoved:Delete", S3: events.S3Entity{Bucket: events.S3Bucket{Name: "photos"}}},
 	}}
+	changes := func(source string, names ...string) (e events.DynamoDBEvent) {
+		for _, name := range names {
+			e.Records = append(e.Records, events.DynamoDBEventRecord{EventSource: "aws:dynamodb", EventSourceArn: source, EventName: name})
+		}
+		return e
+	}
+	removed := events.S3Event{Records: s3.Records[1:]}
+	expired := events.S3Event{Records: []events.S3EventRecord{{EventSource: "aws:s3", EventName: "s3:LifecycleExpiration:Delete"}}}
 	timer := events.EventBridgeEvent{Source: "aws.events", DetailType: "Scheduled Event", Time: time.Unix(0, 0)}
+	scheduler := events.EventBridgeEvent{Source: "aws.scheduler", DetailType: "own", Time: time.Unix(0, 0)}
+	never := events.EventBridgeEvent{Source: "aws.scheduler", DetailType: "own"}
 	bus := events.EventBridgeEvent{Source: "shop", DetailType: "order placed"}
 	console := events.EventBridgeEvent{Source: "aws.events", DetailType: "Rule changed"}
 	kinesis := events.KinesisEvent{Records: []events.KinesisEventRecord{{EventSource: "aws:kinesis"}}}
@@ -317,11 +327,28 @@ func TestEventSources(t *testing.T) {
 		{"two queues", events.SQSEvent{Records: []events.SQSMessage{message("orders", xrayHeader), message("returns", xrayHeader)}}, 2, map[string]string{
 			"faas.trigger": "pubsub", "messaging.destination.name": "",
 		}},
+		{"a queue and none", events.SQSEvent{Records: []events.SQSMessage{message("orders", ""), message("", "")}}, 0, map[string]string{
+			"faas.trigger": "pubsub", "messaging.destination.name": "",
+		}},
 		{"SNS", sns, 0, map[string]string{"faas.trigger": "pubsub", "messaging.system": "aws.sns", "messaging.destination.name": "news"}},
 		{"Kinesis", kinesis, 0, map[string]string{"faas.trigger": "pubsub"}},
 		{"DynamoDB", stream, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "orders", "faas.document.operation": "edit"}},
+		{"inserts", changes("arn:aws:dynamodb:eu-west-1:1:table/orders", "INSERT", "INSERT"), 0, map[string]string{
+			"faas.trigger": "datasource", "faas.document.collection": "orders", "faas.document.operation": "insert",
+		}},
+		{"a delete", changes("", "REMOVE"), 0, map[string]string{
+			"faas.trigger": "datasource", "faas.document.collection": "", "faas.document.operation": "delete",
+		}},
+		{"a window of DynamoDB", events.DynamoDBTimeWindowEvent{DynamoDBEvent: stream}, 0, map[string]string{
+			"faas.trigger": "datasource", "faas.document.collection": "orders", "faas.document.operation": "edit",
+		}},
+		{"a window of Kinesis", events.KinesisTimeWindowEvent{KinesisEvent: kinesis}, 0, map[string]string{"faas.trigger": "pubsub"}},
+		{"S3, a delete", removed, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "photos", "faas.document.operation": "delete"}},
+		{"S3, an expiry", expired, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "", "faas.document.operation": "delete"}},
 		{"S3", s3, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "photos", "faas.document.operation": ""}},
 		{"a schedule", timer, 0, map[string]string{"faas.trigger": "timer", "faas.time": "1970-01-01T00:00:00Z"}},
+		{"a schedule of one's own", scheduler, 0, map[string]string{"faas.trigger": "timer", "faas.time": "1970-01-01T00:00:00Z"}},
+		{"a schedule without a time", never, 0, map[string]string{"faas.trigger": "timer", "faas.time": ""}},
 		{"EventBridge", bus, 0, map[string]string{"faas.trigger": "pubsub"}},
 		{"EventBridge itself", console, 0, map[string]string{"faas.trigger": "pubsub", "faas.time": ""}},
 		{"something else", struct{ Kind string }{"own"}, 0, map[string]string{"faas.trigger": "other"}},
@@ -357,6 +384,10 @@ func invokeTyped(t *testing.T, r *rig, in any) {
 	case events.DynamoDBEvent:
 		wrapped(t, r, &in)
 	case events.S3Event:
+		wrapped(t, r, in)
+	case events.DynamoDBTimeWindowEvent:
+		wrapped(t, r, in)
+	case events.KinesisTimeWindowEvent:
 		wrapped(t, r, in)
 	case events.EventBridgeEvent:
 		wrapped(t, r, in)
@@ -422,12 +453,19 @@ func TestParents(t *testing.T) {
 func TestOwnEventType(t *testing.T) {
 	type event struct{ Body string }
 	type response = events.APIGatewayV2HTTPResponse
+	type stream = *events.APIGatewayProxyStreamingResponse
 	r := newRig()
 	h := func(context.Context, event) (response, error) {
 		return response{StatusCode: http.StatusBadGateway}, nil
 	}
 	_, _ = middleware.Wrap(h, r.Span)(invocation(t.Context(), arn), event{})
 	_, _ = awslambda.Proxy(h, r.Span)(invocation(t.Context(), arn), event{})
+	_, _ = middleware.Wrap(func(context.Context, event) (stream, error) {
+		return &events.APIGatewayProxyStreamingResponse{StatusCode: http.StatusBadGateway}, nil
+	}, r.Span)(invocation(t.Context(), arn), event{})
+	if got := len(r.spans()); got != 3 {
+		t.Errorf("%d spans", got)
+	}
 	for _, span := range r.spans() {
 		wants(t, span.Attributes, map[string]string{"faas.trigger": "http", "http.response.status_code": "502", "error.type": "502"})
 	}
