@@ -41,6 +41,8 @@ type Call struct {
 type Result struct {
 	Out    any    // what the handler returned, of a call with an event
 	Status int    // that of the response, of a call with an *http.Request; zero without one
+	Err    error  // what the policies were told of it, if the caller gets the response for that error only
+	Final  bool   // whatever the policies say, the caller gets no other response
 	Route  string // the pattern that the request matched
 }
 

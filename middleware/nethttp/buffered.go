@@ -69,7 +69,7 @@ func (b Buffered) Middleware(policies ...middleware.Policy) func(http.Handler) h
 			x := &attempts{limits: b, w: w, request: r}
 			ctx := r.Context()
 			if looks > 0 {
-				x.shown = &scope.Call{In: r, Looks: looks, Status: keptStatus}
+				x.shown = &scope.Call{In: r, Looks: looks, Status: answered}
 				ctx = scope.Show(ctx, x.shown)
 			}
 			x.end(do(ctx, x))
@@ -99,6 +99,7 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 		x.read(ctx)
 	}
 	if x.unread != nil {
+		x.shown.Return(scope.Result{Status: x.unread.HTTPStatus(), Final: true})
 		return x.unread
 	}
 	x.last = &response{server: x.w, max: x.limits.MaxResponse, header: x.w.Header().Clone()}
@@ -109,7 +110,7 @@ func (x *attempts) serve(ctx context.Context, next http.Handler) error {
 		}
 		x.request.Pattern = r.Pattern
 		if x.shown != nil {
-			x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern})
+			x.shown.Return(scope.Result{Status: x.written(), Err: x.err, Final: x.final(), Route: r.Pattern})
 		}
 	}()
 	x.err = call(next, x.last, r, &x.ending)
@@ -127,24 +128,19 @@ func (x *attempts) repeatable() bool {
 	return idempotent(x.request) || h.Get("Idempotency-Key") != "" || h.Get("X-Idempotency-Key") != ""
 }
 
-// written is the status of what the last attempt wrote, or means if it has written nothing.
+// written is the status of what the last attempt wrote, or means if it has written nothing; zero if that is thrown away.
 func (x *attempts) written() int {
-	if x.last.status == 0 && x.ending == returned && x.err == nil {
+	switch {
+	case x.ending != returned && !x.last.sent:
+		return 0
+	case x.last.status == 0:
 		return http.StatusOK
 	}
 	return x.last.status
 }
 
-// keptStatus is that of the response to a request for which the policies end with err.
-func keptStatus(c *scope.Call, err error) int {
-	switch _, ok := errors.AsType[*StatusError](err); {
-	case err == nil, ok:
-		return c.Result().Status
-	case errors.Is(err, http.ErrAbortHandler):
-		return 0
-	}
-	return answerTo(err).Status
-}
+// final reports whether the response of the last attempt is the caller's, or none is.
+func (x *attempts) final() bool { return x.last.sent || x.ending == aborted }
 
 func (x *attempts) read(ctx context.Context) {
 	if x.request.Body == nil || x.request.Body == http.NoBody {

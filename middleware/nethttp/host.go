@@ -15,6 +15,9 @@ import (
 //
 //	nethttp.PerHost(breaker.NewGroup(breaker.Config{Name: "api"}, 100).Get)
 //
+// If P is an interface, or repeats calls as retry.Policy does, a tracing.Span outside PerHost is not taken for that of one
+// request. List one after PerHost instead; in what get returns, Transport does not see it.
+//
 // The host is that of the request's URL, with its port if it has one, in lower case. A redirect is a request of its own.
 // Used elsewhere than in Transport, where no host is known, the policy makes no call and returns an error that says so.
 func PerHost[P middleware.Policy](get func(host string) P) middleware.Policy {
@@ -34,6 +37,13 @@ func (get perHost[P]) Do(ctx context.Context, call func(context.Context) error) 
 		return errNoHost
 	}
 	return get(x.host()).Do(ctx, call)
+}
+
+// Repeats tells that a policy of such a type may make its call again: what get returns is yet to come.
+func (get perHost[P]) Repeats() bool {
+	var none P
+	_, repeats := any(none).(interface{ Repeats() bool })
+	return repeats || any(none) == nil // an interface may be anything
 }
 
 // hostOfRequest marks the policy for Middleware, where it makes no sense.

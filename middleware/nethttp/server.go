@@ -54,7 +54,7 @@ func Middleware(policies ...middleware.Policy) func(http.Handler) http.Handler {
 			x := &exchange{writer: writer{ResponseWriter: w}, request: r}
 			ctx := r.Context()
 			if looks > 0 {
-				x.shown = &scope.Call{In: r, Looks: looks, Status: sentStatus}
+				x.shown = &scope.Call{In: r, Looks: looks, Status: answered}
 				ctx = scope.Show(ctx, x.shown)
 			}
 			x.end(do(ctx, x))
@@ -88,7 +88,7 @@ func (x *exchange) serve(ctx context.Context, next http.Handler) error {
 	}
 	r := x.request
 	if x.shown != nil {
-		defer func() { x.shown.Return(scope.Result{Status: x.written(), Route: r.Pattern}) }()
+		defer func() { x.shown.Return(scope.Result{Status: x.written(), Final: x.final(), Route: r.Pattern}) }()
 	}
 	if !same(ctx, r.Context()) {
 		r = r.WithContext(scope.WithoutRetry(ctx, r.Context()))
@@ -109,28 +109,29 @@ func (x *exchange) serve(ctx context.Context, next http.Handler) error {
 
 // written is the status of what the handler wrote, or of the empty response that it means if it has written nothing.
 func (x *exchange) written() int {
-	if x.status == 0 && x.ending == returned && x.err == nil && !x.hijacked {
+	if x.status == 0 && x.ending == returned && !x.hijacked {
 		return http.StatusOK
 	}
 	return x.status
 }
 
-// sentStatus is that of the response to a request for which the policies end with err.
-func sentStatus(c *scope.Call, err error) int {
-	status := c.Result().Status
-	if status != 0 || err == nil || errors.Is(err, http.ErrAbortHandler) {
-		return status
+// final reports whether nothing is to be added to what the handler wrote.
+func (x *exchange) final() bool { return x.status != 0 || x.hijacked || x.ending == aborted }
+
+// answered is the status of the response to a request for which the policies end with err.
+func answered(c *scope.Call, err error) int {
+	if r := c.Result(); r.Final || err == nil || isOutcome(err, r.Err) {
+		return r.Status
 	}
 	return answerTo(err).Status
 }
 
 // end answers with err, unless the handler has answered.
 func (x *exchange) end(err error) {
-	answered := x.status != 0 || x.hijacked
-	if x.ending == aborted || x.ending == panicked && answered && !x.hijacked {
+	if x.ending == aborted || x.ending == panicked && x.status != 0 && !x.hijacked {
 		panic(http.ErrAbortHandler)
 	}
-	if !answered && (err != nil || x.ending != returned) {
+	if !x.final() && (err != nil || x.ending != returned) {
 		Error(x.ResponseWriter, err)
 	}
 }

