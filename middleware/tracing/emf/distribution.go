@@ -113,14 +113,12 @@ func (d *distribution) thin(n int) {
 	inner := d.samples[1 : len(d.samples)-1]
 	few := []sample{d.samples[0]}
 	for together := range slices.Chunk(inner, (len(inner)+n-3)/(n-2)) {
-		var mean sample
-		total := 0.0
+		total, count := 0.0, uint64(0)
 		for _, s := range together {
-			mean.count += s.count
 			total += s.value * float64(s.count)
+			count += s.count
 		}
-		mean.value = min(max(total/float64(mean.count), together[0].value), together[len(together)-1].value)
-		few = append(few, mean)
+		few = append(few, sample{total / float64(count), count})
 	}
 	d.samples = append(few, d.samples[len(d.samples)-1])
 }

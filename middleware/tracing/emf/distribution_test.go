@@ -50,6 +50,15 @@ func TestPlaces(t *testing.T) {
 			exponential{Count: 3, Sum: 7, Min: extrema(1), Max: extrema(3), PositiveBucket: metricdata.ExponentialBucket{Offset: 2000, Counts: []uint64{3}}},
 			"[1 3] [1 2]",
 		},
+		{
+			"a sum that rounding made more than a narrow bucket has room for",
+			exponential{
+				Count: 4, Sum: 500 + 5e-13, Min: extrema(-100), Max: extrema(300), ZeroThreshold: 5e-324, ZeroCount: 1,
+				NegativeBucket: metricdata.ExponentialBucket{Offset: 6, Counts: []uint64{1}},
+				PositiveBucket: metricdata.ExponentialBucket{Offset: 2000, Counts: []uint64{2}},
+			},
+			"[-100 5e-324 300] [1 1 2]",
+		},
 		{"0.3+(0.9-0.3) is more than 0.9", explicit{Count: 3, Sum: 0.3 + 0.9 + 0.9, Min: extrema(0.3), Max: extrema(0.9)}, "[0.3 0.9] [1 2]"},
 		{"only a minimum", explicit{Count: 3, Sum: 6, Min: extrema(1)}, "[2] [3]"},
 		{"only a maximum", explicit{Count: 3, Sum: 6, Max: extrema(3)}, "[2] [3]"},
@@ -78,15 +87,13 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A gauge of up to 100 values has them all, in order; of more, and a histogram of more, neighbours are joined, no more
-// than need be, and even those that are next to each other as floating-point numbers stay where they are.
+// Up to 100 values are there as they are, in order; of more, neighbours are joined, no more of them than need be.
 func TestManyValues(t *testing.T) {
 	for n, want := range map[int]int{2: 2, 100: 100, 101: 52, 198: 100, 199: 68, 2000: 98} {
 		g := gauge()
-		h := histogram(metricdata.HistogramDataPoint[float64]{})
-		h.DataPoints = nil
+		h := metricdata.Histogram[float64]{Temporality: metricdata.DeltaTemporality}
 		for i := range n {
-			v := 0x1p60 + float64(i*7%n)*0x1p8
+			v := float64(i * 7 % n)
 			g.DataPoints = append(g.DataPoints, metricdata.DataPoint[float64]{Value: v})
 			h.DataPoints = append(h.DataPoints, metricdata.HistogramDataPoint[float64]{Count: 7, Sum: 7 * v})
 		}
