@@ -27,7 +27,12 @@ import (
 // spanOf is the span of an invocation with an event, without what is not of the event.
 func spanOf(t *testing.T, invoke func(*rig)) tracetest.SpanStub {
 	t.Helper()
-	r := newRig()
+	return newRig().spanOf(t, invoke)
+}
+
+func (r *rig) spanOf(t *testing.T, invoke func(*rig)) tracetest.SpanStub {
+	t.Helper()
+	defer r.exporter.Reset()
 	invoke(r)
 	span := r.only(t)
 	span.Attributes = slices.DeleteFunc(span.Attributes, func(kv attribute.KeyValue) bool { return kv.Key == semconv.FaaSColdstartKey })
@@ -224,51 +229,53 @@ func FuzzSource(f *testing.F) {
 		}
 		f.Add(kind, payload)
 	}
+	r := newRig(sdktrace.WithSampler(sdktrace.AlwaysSample())) // one, for providers are kept
 	f.Fuzz(func(t *testing.T, kind int, payload []byte) {
 		switch kind {
 		case 0:
-			same(t, payload, func(e *events.APIGatewayProxyRequest) { e.HTTPMethod = cmp.Or(e.HTTPMethod, "GET"); e.Headers = nil })
+			same(t, r, payload, func(e *events.APIGatewayProxyRequest) { e.HTTPMethod = cmp.Or(e.HTTPMethod, "GET"); e.Headers = nil })
 		case 1:
-			same(t, payload, func(e *events.APIGatewayV2HTTPRequest) { e.Headers = map[string]string{"User-Agent": e.RawQueryString} })
+			same(t, r, payload, func(e *events.APIGatewayV2HTTPRequest) { e.Headers = map[string]string{"User-Agent": e.RawQueryString} })
 		case 2:
-			same(t, payload, func(e *events.ALBTargetGroupRequest) {
+			same(t, r, payload, func(e *events.ALBTargetGroupRequest) {
 				e.MultiValueHeaders = nil
 				e.Headers = map[string]string{"X-Forwarded-For": e.Body}
 			})
 		case 3:
-			same(t, payload, func(e *events.LambdaFunctionURLRequest) { e.Headers = nil })
+			same(t, r, payload, func(e *events.LambdaFunctionURLRequest) { e.Headers = nil })
 		case 4:
-			same(t, payload, func(e *events.SQSEvent) {
+			same(t, r, payload, func(e *events.SQSEvent) {
 				for i := range e.Records {
-					e.Records[i].EventSource = "aws:sqs"
+					m := &e.Records[i]
+					m.EventSource, m.Attributes = "aws:sqs", map[string]string{"AWSTraceHeader": m.Attributes["AWSTraceHeader"]}
 				}
 			})
 		case 5:
-			same(t, payload, func(e *events.SNSEvent) {
+			same(t, r, payload, func(e *events.SNSEvent) {
 				for i := range e.Records {
 					e.Records[i].EventSource = "aws:sns"
 				}
 			})
 		case 6:
-			same(t, payload, func(e *events.DynamoDBEvent) {
+			same(t, r, payload, func(e *events.DynamoDBEvent) {
 				for i := range e.Records {
 					e.Records[i].EventSource = "aws:dynamodb"
 				}
 			})
 		case 7:
-			same(t, payload, func(e *events.S3Event) {
+			same(t, r, payload, func(e *events.S3Event) {
 				for i := range e.Records {
 					e.Records[i].EventSource = "aws:s3"
 				}
 			})
 		case 8:
-			same(t, payload, func(e *events.EventBridgeEvent) { e.DetailType = cmp.Or(e.DetailType, "own") })
+			same(t, r, payload, func(e *events.EventBridgeEvent) { e.DetailType = cmp.Or(e.DetailType, "own") })
 		}
 	})
 }
 
 // same compares an event, made one that a service would send, with its bytes.
-func same[E any](t *testing.T, payload []byte, mend func(*E)) {
+func same[E any](t *testing.T, r *rig, payload []byte, mend func(*E)) {
 	t.Helper()
 	var e E
 	if json.Unmarshal(payload, &e) != nil {
@@ -279,8 +286,8 @@ func same[E any](t *testing.T, payload []byte, mend func(*E)) {
 	if err != nil || strings.Contains(string(sent), `"Records":[]`) || strings.Contains(string(sent), `"Records":null`) {
 		return
 	}
-	typed, read := spanOf(t, func(r *rig) { wrapped(t, r, e) }), spanOf(t, bytesOf(string(sent)))
-	if got, want := fmt.Sprint(read.Name, read.Attributes, read.Links), fmt.Sprint(typed.Name, typed.Attributes, typed.Links); got != want {
+	typed, read := r.spanOf(t, func(r *rig) { wrapped(t, r, e) }), r.spanOf(t, bytesOf(string(sent)))
+	if got, want := fmt.Sprint(read.Name, read.Parent, read.Attributes, read.Links), fmt.Sprint(typed.Name, typed.Parent, typed.Attributes, typed.Links); got != want {
 		t.Errorf("%s\nis  %s\nnot %s", sent, got, want)
 	}
 }
