@@ -30,9 +30,9 @@
 //	| filter point.metric = "seawall.call.duration"
 //	| stats sum(point.sum) / sum(point.count), max(point.max) by point.attributes.seawall_call_name
 //
-// Meters are told apart by nothing: their instruments of the same name, kind and unit are one metric. So what two
-// libraries measure of the same calls, as otelhttp and a Span do in http.client.request.duration, counts twice, until
-// a View drops one of them.
+// CloudWatch knows no meters: instruments of several that have the same name, kind and unit are one metric, and those
+// that differ have lines of their own. What two libraries measure of the same calls, as otelhttp and a Span do with
+// http.client.request.duration, is there twice, unless a View drops one of them.
 //
 // # Values
 //

@@ -131,7 +131,7 @@ func TestRegression_HeaderOfAnEvent(t *testing.T) {
 			}
 			lines, length, err := export(1)
 			longest := []int{0, 0}
-			for n := maxLine - length - 20; err == nil && lines <= len(tt.spare) && n <= 1024; n++ {
+			for n := maxLine - length - 15; err == nil && lines <= len(tt.spare) && n <= 1024; n++ {
 				longest[lines-1] = length
 				lines, length, err = export(n)
 			}

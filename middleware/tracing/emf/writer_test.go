@@ -88,18 +88,18 @@ func TestRegression_LineCutShort(t *testing.T) {
 		if err := e.Export(t.Context(), read("m", gauge(1))); err != nil {
 			t.Errorf("takes %d: %v", tt.takes, err)
 		}
-		got := ""
+		var got []byte
 		for line := range bytes.Lines(out.Bytes()) {
 			switch _, err := parse(line); {
 			case err == nil:
-				got += "g"
+				got = append(got, 'g')
 			case len(line) == 1:
-				got += "e"
+				got = append(got, 'e')
 			default:
-				got += "b"
+				got = append(got, 'b')
 			}
 		}
-		if got != tt.want {
+		if string(got) != tt.want {
 			t.Errorf("takes %d: %s, want %s:\n%s", tt.takes, got, tt.want, &out)
 		}
 	}
