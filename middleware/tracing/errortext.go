@@ -46,7 +46,7 @@ func withBareURL(s string, e *url.Error) string {
 	u, err := url.Parse(e.URL)
 	switch {
 	case err == nil && (u.Host != "" || !strings.Contains(e.URL, "@")):
-		u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+		u.User, u.RawQuery, u.Fragment = nil, "", ""
 		bare = u.String()
 	case e.Op == "parse":
 		s = strings.ReplaceAll(s, ": "+fmt.Sprint(e.Err), ": invalid URL")

@@ -173,9 +173,6 @@ func (s *sets) of(l labels) options {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l = s.bounded(l)
-	if o, ok = s.set[l]; ok {
-		return o
-	}
 	set := metric.WithAttributeSet(attribute.NewSet(l.attributes()...))
 	o = options{record: []metric.RecordOption{set}, add: []metric.AddOption{set}}
 	if s.set == nil {
