@@ -128,6 +128,7 @@ var forTests = map[string]string{
 	"go.opentelemetry.io/otel/sdk/metric":                             "makes metrics",
 	"go.opentelemetry.io/otel/sdk/metric/metricdata":                  "has metrics to read",
 	"go.opentelemetry.io/otel/trace":                                  "has the spans",
+	"go.opentelemetry.io/otel/trace/embedded":                         "is in every provider",
 	"go.opentelemetry.io/otel/trace/noop":                             "is a provider of no spans",
 }
 

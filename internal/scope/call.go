@@ -35,6 +35,8 @@ type Call struct {
 
 	mu     sync.Mutex
 	result Result
+
+	context.Context //nolint:containedctx // it is one, once it is shown
 }
 
 // A Result is what became of an attempt.
@@ -81,9 +83,18 @@ func Repeated[P any](policies []P, at any) bool {
 	return false
 }
 
-// Show returns a child of ctx in which policies see c.
+// Show returns a child of ctx in which policies see c. It is c, and that is shown once.
 func Show(ctx context.Context, c *Call) context.Context {
-	return context.WithValue(ctx, callKey{}, c)
+	c.Context = ctx
+	return c
+}
+
+// Value is for [Shown].
+func (c *Call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // Shown is the innermost call in ctx, or nil.

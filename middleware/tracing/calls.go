@@ -62,7 +62,7 @@ func (i *instruments) read(_ context.Context, to metric.Observer) error {
 func (c *calls) read() (n, peak int64, called bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := wall.Now(); c.last.at.IsZero() || now.Since(c.last.at) >= readingStands {
+	if now := wall.Now(); now.Since(c.last.at) >= readingStands {
 		c.last = reading{at: now}
 	}
 	n = c.inFlight.Load()

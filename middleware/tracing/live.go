@@ -41,9 +41,8 @@ var nothing sight //nolint:gochecknoglobals // it stays empty
 type within struct {
 	context.Context //nolint:containedctx // it is a context: the one that the span was started with
 
-	series   *series
-	sight    *sight
-	measured bool
+	series *series
+	sight  *sight
 }
 
 type withinKey struct{}
@@ -212,10 +211,10 @@ func (l *live) spanName() string {
 	switch {
 	case l.series.key.name != "":
 		return l.series.key.name
+	case l.sight.invocation != nil && l.sight.invocation.function != "" && (l.sight.request == nil || l.sight.request.route == ""):
+		return l.sight.invocation.function
 	case l.sight.request != nil:
 		return l.sight.request.name()
-	case l.sight.invocation != nil && l.sight.invocation.function != "":
-		return l.sight.invocation.function
 	}
 	return l.series.spanName()
 }
@@ -226,7 +225,7 @@ func (l *live) do(call func(context.Context) error, measured bool) error {
 	if measured {
 		begun = l.beginCall()
 	}
-	l.ctx = &within{l.ctx, l.series, l.sight, measured}
+	l.ctx = &within{l.ctx, l.series, l.sight}
 	returned := false
 	defer func() {
 		if returned {
@@ -274,10 +273,10 @@ func (l *live) callsHere() *calls {
 	return s.callsOf(s.spanName())
 }
 
-// isOutermost reports whether no span around this one measures the same call with the same provider.
+// isOutermost reports whether no span around this one is measured by the same provider.
 func (l *live) isOutermost() bool {
 	for o := innermost(l.ctx); o != nil; o = o.outer() {
-		if o.measured && o.series.instruments == l.series.instruments {
+		if o.series.instruments == l.series.instruments {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -135,6 +136,25 @@ func TestCancelledByTheCaller(t *testing.T) {
 	}
 }
 
+// A no-op Span in another hides neither that nor its own place.
+func TestNoopInASpan(t *testing.T) {
+	r := newRig()
+	var sent string
+	base := transportFunc(func(r *http.Request) (*http.Response, error) {
+		sent = r.Header.Get("Traceparent")
+		return answer(200), nil
+	})
+	in := httptest.NewRequest(http.MethodGet, "/orders/7", http.NoBody)
+	in.Header.Set("Traceparent", parent)
+	serve(nethttp.Middleware(r.Span, noop), in, func(_ http.ResponseWriter, in *http.Request) {
+		out, _ := http.NewRequestWithContext(in.Context(), http.MethodGet, "http://example.com", http.NoBody)
+		_, _ = nethttp.Transport(base).RoundTrip(out)
+	})
+	if id := r.only(t).SpanContext.SpanID().String(); !strings.Contains(sent, id) {
+		t.Errorf("sent %s, in the span %s", sent, id)
+	}
+}
+
 // A no-op tracer leaves the call to those around it, and a program that wants no telemetry pays for none: nothing looks.
 func TestNoopLooksAtRequestsAlone(t *testing.T) {
 	for _, test := range []struct {
@@ -166,14 +186,17 @@ func TestIdleTracer(t *testing.T) {
 			_ = s.Do(t.Context(), nothing)
 		}
 	}
-	do(64)
+	do(32)
 	if begin.asked != 1 {
-		t.Errorf("of 64 calls without spans it was asked in %d", begin.asked)
+		t.Errorf("of 32 calls without spans it was asked in %d", begin.asked)
 	}
 	parent := trace.ContextWithRemoteSpanContext(t.Context(), tracing.ParseXRay(xrayHeader))
-	_ = s.Do(parent, nothing)
-	if begin.asked != 2 {
-		t.Errorf("with a span around, it was asked in %d", begin.asked)
+	for range 2 {
+		_ = s.Do(parent, nothing)
+	}
+	do(28)
+	if begin.asked != 3 {
+		t.Errorf("with two in a span that was there, it was asked in %d", begin.asked)
 	}
 	begin.makes = true
 	do(64)

@@ -485,15 +485,23 @@ func TestRegression_NoLockWhileProvidersWork(t *testing.T) {
 	}
 }
 
-// Of several goroutines that are the first, each made series of its own.
+// Of several goroutines that are the first, each made series of its own, or was heard of as often as there were others.
 func TestFirstCallsAtOnce(t *testing.T) {
-	r := newRig()
-	together(8, nil, func(_ int, wait func()) {
-		wait()
-		_ = r.named("call").Do(t.Context(), nothing)
-	})
-	if got := r.total(t, "seawall.call.duration"); got != 8 {
-		t.Errorf("%d calls", got)
+	for range 20 {
+		r := newRig()
+		together(8, nil, func(_ int, wait func()) {
+			wait()
+			_ = r.named("call").Do(t.Context(), nothing)
+		})
+		_ = r.named("call").Do(t.Context(), func(context.Context) error {
+			if got := r.total(t, "seawall.calls.in_flight"); got != 1 {
+				t.Errorf("in flight are %d", got)
+			}
+			return nil
+		})
+		if got := r.total(t, "seawall.call.duration"); got != 9 {
+			t.Errorf("%d calls", got)
+		}
 	}
 }
 

@@ -106,7 +106,7 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 // are of it all the same.
 func (s *series) carryOn(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
 	shown := scope.Shown(ctx)
-	if shown == nil || shown.Client || innermost(ctx) != nil {
+	if shown == nil || innermost(ctx) != nil {
 		return call(ctx)
 	}
 	r, ok := shown.In.(*http.Request)
@@ -117,7 +117,7 @@ func (s *series) carryOn(ctx context.Context, p propagation.TextMapPropagator, c
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return call(ctx)
 	}
-	return call(&within{ctx, s, &sight{propagator: p}, false})
+	return call(&within{ctx, s, &sight{propagator: p}})
 }
 
 // idle reports whether the tracer need not be asked for a span: the global one makes none until there is an SDK, or a
