@@ -235,7 +235,7 @@ func (badJoin) Unwrap() []error { panic("no more") }
 
 // An empty ErrorType() says nothing.
 func TestErrorTypeEmpty(t *testing.T) {
-	if got := tracing.ErrorType(typedError("")); got != "tracing_test.typedError" {
+	if got := tracing.ErrorType(fmt.Errorf("pay: %w", typedError(""))); got != "tracing_test.typedError" {
 		t.Errorf("%q", got)
 	}
 }
