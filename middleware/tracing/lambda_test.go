@@ -343,6 +343,7 @@ func TestEventSources(t *testing.T) {
 			"faas.trigger": "datasource", "faas.document.collection": "orders", "faas.document.operation": "edit",
 		}},
 		{"a window of Kinesis", events.KinesisTimeWindowEvent{KinesisEvent: kinesis}, 0, map[string]string{"faas.trigger": "pubsub"}},
+		{"S3, an insert", events.S3Event{Records: s3.Records[:1]}, 0, map[string]string{"faas.document.collection": "photos", "faas.document.operation": "insert"}},
 		{"S3, a delete", removed, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "photos", "faas.document.operation": "delete"}},
 		{"S3, an expiry", expired, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "", "faas.document.operation": "delete"}},
 		{"S3", s3, 0, map[string]string{"faas.trigger": "datasource", "faas.document.collection": "photos", "faas.document.operation": ""}},

@@ -62,7 +62,7 @@ func fromPayload(event []byte) source {
 // is nil if there is none, and no JSON if the key belongs to something inside.
 func beforeBody(event []byte) []byte {
 	head, _, found := bytes.Cut(event, []byte(`,"body":`)) // in a string the quotes would be escaped
-	if !found || !bytes.Contains(head, []byte(`"requestContext":`)) {
+	if !found {
 		return nil
 	}
 	return append(bytes.Clone(head), '}')

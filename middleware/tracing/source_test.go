@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -84,7 +85,7 @@ func TestPayloadOrder(t *testing.T) {
 	const (
 		method  = `"httpMethod":"POST","path":"/orders/7"`
 		route   = `"resource":"/orders/{id}"`
-		fields  = `"headers":{"User-Agent":"curl","body":"x"}`
+		fields  = `"headers":{"body":"x","User-Agent":"curl"}`
 		context = `"requestContext":{"domainName":"api.example.com"}`
 		body    = `"body":"{\"path\":\"/\"}"`
 	)
@@ -96,6 +97,7 @@ func TestPayloadOrder(t *testing.T) {
 		{method, fields, context, body, route},
 		{fields, route, context, `"httpMethod":"POST"`, body, `"path":"/orders/7"`},
 		{fields, route, context, `"path":"/orders/7"`, body, `"httpMethod":"POST"`},
+		{method, route, `"headers":{"User-Agent":"curl","body":"x"}`, context, body},
 		{context, `"queryStringParameters":{"a":"1","body":"2"}`, method, route, fields, body},
 		{method, route, fields, `"requestContext":{"authorizer":{"a":"1","body":"2"},"domainName":"api.example.com"}`, body},
 		{method, route, fields, `"note":"a,\"body\":"`, context, body},
@@ -109,20 +111,24 @@ func TestPayloadOrder(t *testing.T) {
 	}
 	const v2 = `{"rawPath":"/orders/7","headers":{},"requestContext":{"http":{"method":"POST"}}`
 	wants(t, spanOf(t, bytesOf(v2+`,"body":"x","routeKey":"POST /orders/{id}"}`)).Attributes, map[string]string{"http.route": "/orders/{id}"})
+	wants(t, spanOf(t, bytesOf(`{"routeKey":"POST /","headers":{},"requestContext":{"http":{}},"body":"x","rawPath":"/orders/7"}`)).Attributes, map[string]string{"url.path": "/orders/7"})
+	wants(t, spanOf(t, bytesOf(`{"routeKey":"POST /","rawPath":"/","headers":{},"body":"x","requestContext":{"http":{"method":"PUT"}}}`)).Attributes, map[string]string{"http.request.method": "PUT"})
 	wants(t, spanOf(t, bytesOf(v2+`,"body":"x","routeKey":"$default"}`)).Attributes, map[string]string{"url.path": "/orders/7", "http.route": ""})
 }
 
 // An event that has one field of another type is still what it is.
 func TestOddFields(t *testing.T) {
 	for payload, want := range map[string]map[string]string{
-		`{"httpMethod":"GET","path":7,"headers":"none","requestContext":{}}`:         {"faas.trigger": "http", "http.request.method": "GET"},
-		`{"detail-type":"Scheduled Event","source":"aws.events","time":"yesterday"}`: {"faas.trigger": "timer", "faas.time": ""},
-		`{"Records":[{"eventSource":"aws:sqs","attributes":7,"messageId":{}},null]}`: {"faas.trigger": "pubsub", "messaging.batch.message_count": "2"},
-		`{"requestContext":{"http":null},"httpMethod":"GET"}`:                        {"faas.trigger": "http", "http.request.method": "GET"},
-		`{"httpMethod":"GET","requestContext":{}`:                                    {"faas.trigger": "other"},
-		`{"Records":[{"eventSource":"aws:codecommit"}]}`:                             {"faas.trigger": "other"},
-		strings.Repeat(`{"requestContext":`, 20_000) + `,"body":`:                    {"faas.trigger": "other"},
-		`{"requestContext":` + strings.Repeat(`,"body":`, 20_000):                    {"faas.trigger": "other"},
+		`{"httpMethod":"GET","path":7,"headers":"none","requestContext":{}}`:           {"faas.trigger": "http", "http.request.method": "GET"},
+		`{"detail-type":"Scheduled Event","source":"aws.events","time":"yesterday"}`:   {"faas.trigger": "timer", "faas.time": ""},
+		`{"Records":[{"eventSource":"aws:sqs","attributes":7,"messageId":{}},null]}`:   {"faas.trigger": "pubsub", "messaging.batch.message_count": "2"},
+		`{"requestContext":{"http":null},"httpMethod":"GET"}`:                          {"faas.trigger": "http", "http.request.method": "GET"},
+		`{"path":"/chat","requestContext":{"eventType":"CONNECT","connectionId":"x"}}`: {"faas.trigger": "http", "http.request.method": "GET", "url.path": "/chat"},
+		`{"httpMethod":"GET","requestContext":{}`:                                      {"faas.trigger": "other"},
+		`{"httpMethod":"GET","requestContext":{},"body":"x`:                            {"faas.trigger": "other"},
+		`{"Records":[{"eventSource":"aws:codecommit"}]}`:                               {"faas.trigger": "other"},
+		strings.Repeat(`{"requestContext":`, 20_000) + `,"body":`:                      {"faas.trigger": "other"},
+		`{"requestContext":` + strings.Repeat(`,"body":`, 20_000):                      {"faas.trigger": "other"},
 	} {
 		wants(t, spanOf(t, bytesOf(payload)).Attributes, want)
 	}
@@ -155,6 +161,30 @@ func none[E any](t *testing.T) func(*rig) {
 	t.Helper()
 	return func(r *rig) { wrapped[*E](t, r, nil) }
 }
+
+// A propagator that goes through all fields finds those of either shape.
+func TestKeysOfHeaders(t *testing.T) {
+	r := newRig()
+	var got []string
+	r.Propagator = extractor(func(from propagation.TextMapCarrier) { got = from.Keys() })
+	e := rest
+	e.Headers, e.MultiValueHeaders = map[string]string{"a": "1"}, map[string][]string{"b": {"2"}}
+	wrapped(t, r, e)
+	if slices.Sort(got); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+type extractor func(propagation.TextMapCarrier)
+
+func (e extractor) Extract(ctx context.Context, from propagation.TextMapCarrier) context.Context {
+	e(from)
+	return ctx
+}
+
+func (extractor) Inject(context.Context, propagation.TextMapCarrier) {}
+
+func (extractor) Fields() []string { return nil }
 
 // A handler of json.RawMessage is one of bytes.
 func TestRawMessage(t *testing.T) {
