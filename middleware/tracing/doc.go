@@ -52,7 +52,9 @@
 //
 // These are as the semantic conventions define them, version 1.43, as are their attributes: http.request.method,
 // http.response.status_code, http.route, url.scheme, error.type; of a client also server.address and server.port; and
-// faas.trigger. An invocation that is answered with a status, be it 503, has ended without an error, as it has for Lambda.
+// faas.trigger. A called server can redirect to whatever it likes, so a client's url.scheme is http, https or _OTHER, and the
+// first 100 hosts that a program calls, with their ports, have server.address and server.port; for all others the address is
+// _OTHER, without a port. An invocation that is answered with a status, be it 503, has ended without an error, as it has for Lambda.
 // One that failed after its caller had cancelled it is in faas.invoke_duration, and neither in faas.invocations nor in
 // faas.errors. The time of an invocation is over if its context ended by its deadline, or if the error is that of
 // middleware.Reserve or middleware.Abandon; that a call in it had too little time does not count. A CONNECT has no
@@ -82,7 +84,8 @@
 // has failed from status 500 on, a client's from 400 on, and with any status where the handler panicked.
 //
 // An error's text is recorded as it is, on spans and their events, with what is secret in it. Only the URL of a *url.Error, as
-// http.Client returns it, loses its user, its query and its fragment.
+// http.Client returns it, loses its user, its query and its fragment, and one that cannot be parsed is left out. What is not
+// UTF-8, in any attribute, is replaced.
 //
 // error.type is what the error says by a method ErrorType() string; "panic" for a panic or [runtime.Goexit]; the status,
 // such as "503", for a response; and otherwise the type of the first error in the chain whose type is exported, such as

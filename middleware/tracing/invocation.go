@@ -74,7 +74,7 @@ func (i *invocation) attributes() []attribute.KeyValue {
 		{semconv.CloudAccountIDKey, i.account()},
 	} {
 		if s.value != "" {
-			kvs = append(kvs, s.key.String(s.value))
+			kvs = append(kvs, s.key.String(text(s.value)))
 		}
 	}
 	return kvs

@@ -53,7 +53,7 @@ func policyOf(e event.Event) []attribute.KeyValue {
 	kvs := make([]attribute.KeyValue, 0, 8)
 	kvs = append(kvs, keyPolicy.String(e.Policy))
 	if e.Name != "" {
-		kvs = append(kvs, keyName.String(e.Name))
+		kvs = append(kvs, keyName.String(text(e.Name)))
 	}
 	return kvs
 }

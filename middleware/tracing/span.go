@@ -106,7 +106,7 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 // are of it all the same.
 func (s *series) carryOn(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
 	shown := scope.Shown(ctx)
-	if shown == nil || innermost(ctx) != nil {
+	if shown == nil || shown.Client || innermost(ctx) != nil {
 		return call(ctx)
 	}
 	r, ok := shown.In.(*http.Request)
