@@ -16,7 +16,8 @@ type (
 //
 //	Looks(at any) int
 //
-// that returns how many policies, itself or those in it, want to see calls with such an argument or result. A Call is
+// that returns how many policies, itself or those in it, want to see calls with such an argument or result: an event, an
+// *http.Request that comes in, an *http.Response that is asked for. A Call is
 // made for one invocation and not used again, so that a policy which was left behind looks at its own.
 type Call struct {
 	In       any  // the event, or the *http.Request

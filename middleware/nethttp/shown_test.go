@@ -19,7 +19,8 @@ import (
 type look chan int
 
 func (look) Looks(at any) int {
-	if _, ok := at.(*http.Request); ok {
+	switch at.(type) {
+	case *http.Request, *http.Response:
 		return 1
 	}
 	return 0

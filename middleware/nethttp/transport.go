@@ -47,12 +47,12 @@ func Transport(base http.RoundTripper, policies ...middleware.Policy) http.Round
 		base = http.DefaultTransport
 	}
 	do := middleware.WrapErr(func(ctx context.Context, x *trip) error { return x.send(ctx) }, policies...)
-	var request *http.Request
+	var response *http.Response // whoever looks at that looks at requests that go out
 	return &transport{
 		base:     base,
 		do:       do,
-		looks:    scope.Looking(policies, request),
-		repeated: scope.Repeated(policies, request),
+		looks:    scope.Looking(policies, response),
+		repeated: scope.Repeated(policies, response),
 		freezes:  os.Getenv("AWS_LAMBDA_RUNTIME_API") != "",
 	}
 }

@@ -136,22 +136,34 @@ func TestCancelledByTheCaller(t *testing.T) {
 	}
 }
 
-// A no-op Span in another hides neither that nor its own place.
-func TestNoopInASpan(t *testing.T) {
-	r := newRig()
-	var sent string
-	base := transportFunc(func(r *http.Request) (*http.Response, error) {
-		sent = r.Header.Get("Traceparent")
-		return answer(200), nil
-	})
-	in := httptest.NewRequest(http.MethodGet, "/orders/7", http.NoBody)
-	in.Header.Set("Traceparent", parent)
-	serve(nethttp.Middleware(r.Span, noop), in, func(_ http.ResponseWriter, in *http.Request) {
-		out, _ := http.NewRequestWithContext(in.Context(), http.MethodGet, "http://example.com", http.NoBody)
-		_, _ = nethttp.Transport(base).RoundTrip(out)
-	})
-	if id := r.only(t).SpanContext.SpanID().String(); !strings.Contains(sent, id) {
-		t.Errorf("sent %s, in the span %s", sent, id)
+// A no-op Span beside another, further in or further out, changes nothing of what that sees and sends.
+func TestNoopBesideASpan(t *testing.T) {
+	for name, order := range map[string]func(tracing.Span) []middleware.Policy{
+		"inside": func(s tracing.Span) []middleware.Policy { return []middleware.Policy{s, noop} },
+		"around": func(s tracing.Span) []middleware.Policy { return []middleware.Policy{noop, s} },
+	} {
+		r := newRig()
+		var sent string
+		base := transportFunc(func(r *http.Request) (*http.Response, error) {
+			sent = r.Header.Get("Traceparent")
+			return answer(200), nil
+		})
+		in := httptest.NewRequest(http.MethodGet, "/orders/7", http.NoBody)
+		in.Header.Set("Traceparent", parent)
+		serve(nethttp.Middleware(order(r.Span)...), in, func(_ http.ResponseWriter, in *http.Request) {
+			out, _ := http.NewRequestWithContext(in.Context(), http.MethodGet, "http://example.com", http.NoBody)
+			_, _ = nethttp.Transport(base, order(r.Span)...).RoundTrip(out)
+		})
+		spans := r.spans()
+		if len(spans) != 2 || spans[0].SpanKind != trace.SpanKindServer || spans[1].SpanKind != trace.SpanKindClient {
+			t.Fatalf("%s: %d spans, %v", name, len(spans), spans)
+		}
+		if spans[0].Parent.SpanID().String() != spanID || spans[1].Parent.SpanID() != spans[0].SpanContext.SpanID() {
+			t.Errorf("%s: the parents are %v and %v", name, spans[0].Parent, spans[1].Parent)
+		}
+		if id := spans[1].SpanContext.SpanID().String(); !strings.Contains(sent, id) {
+			t.Errorf("%s: sent %s, in the span %s", name, sent, id)
+		}
 	}
 }
 
@@ -165,10 +177,12 @@ func TestNoopLooksAtRequestsAlone(t *testing.T) {
 		{noop, events.SQSEvent{}, 0},
 		{noop, []byte(nil), 0},
 		{noop, (*http.Request)(nil), 1},
+		{noop, (*http.Response)(nil), 0},
 		{noop, 7, 0},
 		{tracing.Span{TracerProvider: noop.TracerProvider}, events.SQSEvent{}, 1},
 		{tracing.Span{MeterProvider: noop.MeterProvider}, events.SQSEvent{}, 1},
 		{tracing.Span{}, events.SQSEvent{}, 1},
+		{tracing.Span{}, (*http.Response)(nil), 1},
 		{tracing.Span{}, 7, 0},
 	} {
 		if got := test.span.Looks(test.at); got != test.want {

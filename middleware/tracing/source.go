@@ -33,7 +33,7 @@ const (
 // looksAt reports whether a call with such an argument or result tells more than that it is one.
 func looksAt(value any) bool {
 	switch value.(type) {
-	case *http.Request, []byte, json.RawMessage:
+	case *http.Request, *http.Response, []byte, json.RawMessage:
 		return true
 	}
 	_, isEvent := sourceOf(value)

@@ -67,7 +67,7 @@ func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 	series := s.series()
 	measured := series.measured(ctx)
 	if series.quiet && !measured {
-		return series.carryOn(ctx, s.Propagator, call)
+		return carryOn(ctx, s.Propagator, call)
 	}
 	shown := scope.Shown(ctx)
 	if shown == nil && (!isInvoked(ctx) || goesOut(ctx)) {
@@ -102,24 +102,6 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	return l.do(call, measured)
 }
 
-// carryOn makes the call for those who want no telemetry. If a request brought a trace along, those that are sent in the call
-// are of it all the same.
-func (s *series) carryOn(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
-	shown := scope.Shown(ctx)
-	if shown == nil || shown.Client || innermost(ctx) != nil {
-		return call(ctx)
-	}
-	r, ok := shown.In.(*http.Request)
-	if !ok {
-		return call(ctx)
-	}
-	ctx = propagator(p).Extract(ctx, propagation.HeaderCarrier(r.Header))
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return call(ctx)
-	}
-	return call(&within{ctx, s, &sight{propagator: p}})
-}
-
 // idle reports whether the tracer need not be asked for a span: the global one makes none until there is an SDK, or a
 // probe of automatic instrumentation. That can come at any time, so every 64th call asks. Where there is a span around, it
 // has to be carried on.
@@ -140,7 +122,7 @@ func (s *series) makesSpans(ctx context.Context, span trace.Span) bool {
 }
 
 // Looks tells adapters that the policy wants to see calls with such an argument or result. With no-op providers it is
-// requests at most.
+// requests that come in, at most.
 func (s Span) Looks(at any) int {
 	_, quiet := s.TracerProvider.(tracenoop.TracerProvider)
 	_, unmeasured := s.MeterProvider.(metricnoop.MeterProvider)
