@@ -7,8 +7,21 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
+
+// propagator is p, or the global one, or that of W3C Trace Context if the program has set none.
+func propagator(p propagation.TextMapPropagator) propagation.TextMapPropagator {
+	if p != nil {
+		return p
+	}
+	if global := otel.GetTextMapPropagator(); len(global.Fields()) > 0 {
+		return global
+	}
+	return propagation.TraceContext{}
+}
 
 // headers are those of a request, in the spelling and the shape in which its source sends them.
 type headers struct {

@@ -2,7 +2,6 @@ package tracing
 
 import (
 	"context"
-	"net/http"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -41,9 +40,8 @@ import (
 // called, the user and the query are left out, which may be secret.
 //
 // The call's error comes out as the same value. A panic ends the span with the status Error, and goes on. With no-op providers
-// Do makes the call and no more, but that what a request brought along goes on to those it sends; as long as the global
-// provider is not set, it does next to nothing. Span is a plain value: copy it freely, and use it from many goroutines
-// at once.
+// Do makes the call and no more; with none set, the trace that a request brought along still goes on to those it sends.
+// Span is a plain value: copy it freely, and use it from many goroutines at once.
 type Span struct {
 	// Name is the name of the span, and in the metrics that of its calls, so it must not come from data: what was made for
 	// one name and a pair of providers is kept as long as the process runs. Empty means the method and the route of a
@@ -67,7 +65,7 @@ func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 	series := s.series()
 	measured := series.measured(ctx)
 	if series.quiet && !measured {
-		return carryOn(ctx, s.Propagator, call)
+		return call(ctx)
 	}
 	shown := scope.Shown(ctx)
 	if shown == nil && (!isInvoked(ctx) || goesOut(ctx)) {
@@ -121,16 +119,14 @@ func (s *series) makesSpans(ctx context.Context, span trace.Span) bool {
 	return valid
 }
 
-// Looks tells adapters that the policy wants to see calls with such an argument or result. With no-op providers it is
-// requests that come in, at most.
+// Looks tells adapters that the policy wants to see calls with such an argument or result.
 func (s Span) Looks(at any) int {
 	_, quiet := s.TracerProvider.(tracenoop.TracerProvider)
 	_, unmeasured := s.MeterProvider.(metricnoop.MeterProvider)
-	_, request := at.(*http.Request)
-	if looksAt(at) && (request || !quiet || !unmeasured) {
-		return 1
+	if quiet && unmeasured || !looksAt(at) {
+		return 0
 	}
-	return 0
+	return 1
 }
 
 func (s *Span) series() *series {
