@@ -113,3 +113,5 @@ func (t *telling) Value(key any) any {
 	}
 	return t.Context.Value(key)
 }
+
+func (t *telling) String() string { return "event.Emit" }

@@ -98,6 +98,8 @@ func (c *Call) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+func (c *Call) String() string { return "scope.Call" }
+
 // Shown is the innermost call in ctx, or nil.
 func Shown(ctx context.Context) *Call {
 	c, _ := ctx.Value(callKey{}).(*Call)

@@ -41,7 +41,7 @@ func (i *instruments) callsOf(name string) *calls {
 	if c, ok := i.calls.Load(name); ok {
 		return c.(*calls)
 	}
-	attributes := metric.WithAttributeSet(attribute.NewSet(keyCall.String(name)))
+	attributes := metric.WithAttributeSet(attribute.NewSet(keyCall.String(text(name))))
 	c, _ := i.calls.LoadOrStore(name, &calls{name: name, attributes: attributes, success: []metric.RecordOption{attributes}})
 	return c.(*calls)
 }
@@ -67,7 +67,7 @@ func (c *calls) read() (n, peak int64, called bool) {
 	}
 	n = c.inFlight.Load()
 	c.last.peak = max(c.last.peak, c.peak.Swap(n), n)
-	c.last.called = c.called.Swap(n > 0) || c.last.called
+	c.last.called = c.called.Swap(n > 0) || n > 0 || c.last.called
 	return n, c.last.peak, c.last.called
 }
 

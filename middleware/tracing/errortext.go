@@ -3,6 +3,7 @@ package tracing
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,28 +16,34 @@ func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
 // errorText is the text of an error, or of a panic's value, without what is secret in the URLs of a [url.Error].
 func errorText(of any) string {
-	return text(withoutSecrets(fmt.Sprint(of), of)) // Sprint minds methods that panic
+	s := fmt.Sprint(of) // which minds methods that panic
+	secret := urlErrors(nil, of)
+	slices.SortStableFunc(secret, func(a, b *url.Error) int { return len(b.URL) - len(a.URL) }) // one may be the beginning of another
+	for _, e := range secret {
+		s = withBareURL(s, e)
+	}
+	return text(s)
 }
 
-// withoutSecrets is s with the URLs of all errors in of bare.
-func withoutSecrets(s string, of any) string {
+// urlErrors adds those in of to all.
+func urlErrors(all []*url.Error, of any) []*url.Error {
 	switch e := of.(type) {
 	case *url.Error:
 		if e != nil {
-			s = withoutSecrets(withBareURL(s, e), e.Err)
+			return urlErrors(append(all, e), e.Err)
 		}
 	case *middleware.PanicError:
 		if e != nil {
-			s = withoutSecrets(s, e.Value)
+			return urlErrors(all, e.Value)
 		}
 	case interface{ Unwrap() error }:
-		s = withoutSecrets(s, asked(e.Unwrap))
+		return urlErrors(all, asked(e.Unwrap))
 	case interface{ Unwrap() []error }:
 		for _, inner := range asked(e.Unwrap) {
-			s = withoutSecrets(s, inner)
+			all = urlErrors(all, inner)
 		}
 	}
-	return s
+	return all
 }
 
 // withBareURL is s with e's URL without its user, its query and its fragment. Of what has no host, or cannot be parsed, any

@@ -50,12 +50,12 @@ func (s Span) Sets() int {
 	return len(sets.set)
 }
 
-// PeakRead is the peak that is read where so many are in flight and were at once.
-func PeakRead(inFlight, peak int64) int64 {
+// Read is what is read where so many are in flight and were at once.
+func Read(inFlight, peak int64) (read int64, called bool) {
 	var c calls
 	c.read()
 	c.inFlight.Store(inFlight)
 	c.peak.Store(peak)
-	_, read, _ := c.read()
-	return read
+	_, read, called = c.read()
+	return read, called
 }

@@ -33,9 +33,12 @@ var seen sync.Map //nolint:gochecknoglobals // as above
 // isFirst reports whether it is asked for the first time about the invocation that ctx belongs to.
 func isFirst(ctx context.Context) bool {
 	c, _ := lambdacontext.FromContext(ctx)
+	if c == nil {
+		return true
+	}
 	id := weak.Make(c)
 	_, again := seen.LoadOrStore(id, nil)
-	if !again && c != nil {
+	if !again {
 		runtime.AddCleanup(c, func(id weak.Pointer[lambdacontext.LambdaContext]) { seen.Delete(id) }, id)
 	}
 	return !again

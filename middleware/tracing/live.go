@@ -60,10 +60,21 @@ func (w *within) Value(key any) any {
 	switch {
 	case key == (withinKey{}), scope.IsInjector(key):
 		return w
-	case event.IsObserver(key) && w.outer() == nil: // it tells all
-		return w
+	case event.IsObserver(key):
+		return w.observer(key)
 	}
 	return w.Context.Value(key)
+}
+
+// observer is the first that is told: w, or those around it if one of them is a span's, which is told for w too.
+func (w *within) observer(key any) any {
+	around := w.Context.Value(key)
+	for o, _ := around.(event.Observer); o != nil; o, _ = o.Around().Value(key).(event.Observer) {
+		if _, ok := o.(*within); ok {
+			return around
+		}
+	}
+	return w
 }
 
 func (w *within) String() string { return "tracing.Span" }
@@ -79,6 +90,7 @@ func (w *within) Inject(ctx context.Context, header map[string][]string) {
 // begin starts a span with such a name.
 func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStartOption) {
 	l.ctx, l.span = l.series.tracer.Start(ctx, name, options...) //nolint:spancheck // end ends it
+	l.series.isSpan(ctx, l.span)
 }
 
 // start starts the span that is right where it stands.
@@ -199,7 +211,7 @@ func (l *live) remote(ctx context.Context, from source) context.Context {
 
 // startAs starts a span with details, which are not made where nobody sees them.
 func (l *live) startAs(ctx context.Context, kind trace.SpanKind, details func() ([]attribute.KeyValue, []trace.Link)) {
-	if l.series.quiet {
+	if l.series.quiet || l.series.idle() {
 		l.begin(ctx, l.spanName())
 		return
 	}

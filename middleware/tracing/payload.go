@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -18,21 +19,7 @@ type payload struct {
 	RawPath           string              `json:"rawPath"`
 	Headers           map[string]string   `json:"headers"`
 	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
-	RequestContext    struct {
-		DomainName   string `json:"domainName"`
-		Protocol     string `json:"protocol"`
-		ConnectionID string `json:"connectionId"`
-		EventType    string `json:"eventType"`
-		Identity     struct {
-			SourceIP string `json:"sourceIp"`
-		} `json:"identity"`
-		HTTP *struct {
-			Method   string `json:"method"`
-			Protocol string `json:"protocol"`
-			SourceIP string `json:"sourceIp"`
-		} `json:"http"`
-		ELB *struct{} `json:"elb"`
-	} `json:"requestContext"`
+	RequestContext    *requestContext     `json:"requestContext"`
 
 	RouteARN  string `json:"routeArn"` // of authorizers
 	MethodARN string `json:"methodArn"`
@@ -44,6 +31,22 @@ type payload struct {
 	EventSource       string   `json:"eventSource"` // of brokers
 	DeliveryStreamARN string   `json:"deliveryStreamArn"`
 	Records           []record `json:"Records"` // a list, but for Kafka
+}
+
+type requestContext struct {
+	DomainName   string `json:"domainName"`
+	Protocol     string `json:"protocol"`
+	ConnectionID string `json:"connectionId"`
+	EventType    string `json:"eventType"`
+	Identity     struct {
+		SourceIP string `json:"sourceIp"`
+	} `json:"identity"`
+	HTTP *struct {
+		Method   string `json:"method"`
+		Protocol string `json:"protocol"`
+		SourceIP string `json:"sourceIp"`
+	} `json:"http"`
+	ELB *struct{} `json:"elb"`
 }
 
 // fromPayload is the source of an event that is not decoded yet. What cannot be decoded is left out: that is for the
@@ -70,13 +73,13 @@ func beforeBody(event []byte) []byte {
 
 // isRequest reports whether all is there that is used of a request.
 func (p *payload) isRequest() bool {
-	c := &p.RequestContext
-	return (p.Headers != nil || p.MultiValueHeaders != nil) &&
+	c := p.RequestContext
+	return c != nil && (p.Headers != nil || p.MultiValueHeaders != nil) &&
 		(p.Path != "" && p.HTTPMethod != "" && (p.Resource != "" || c.ELB != nil) || p.RawPath != "" && p.RouteKey != "" && c.HTTP != nil)
 }
 
 func (p *payload) source() source {
-	c := &p.RequestContext
+	c := cmp.Or(p.RequestContext, &requestContext{})
 	sent := headers{p.Headers, p.MultiValueHeaders}
 	switch {
 	case p.RouteARN != "", p.MethodARN != "":

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/embedded"
 
 	"github.com/seawall-go/seawall/breaker"
 	"github.com/seawall-go/seawall/internal/event"
@@ -189,60 +188,6 @@ func TestNoopLooksAtNothing(t *testing.T) {
 			t.Errorf("%+v looks at %T: %d, want %d", test.span, test.at, got, test.want)
 		}
 	}
-}
-
-// As long as nothing makes spans, a tracer is asked now and then. Whoever has made one is asked always.
-func TestIdleTracer(t *testing.T) {
-	begin := &startsSpans{}
-	s := tracing.Span{Name: "call", TracerProvider: begin, MeterProvider: noop.MeterProvider}
-	do := func(n int) {
-		for range n {
-			_ = s.Do(t.Context(), nothing)
-		}
-	}
-	do(32)
-	if begin.asked != 1 {
-		t.Errorf("of 32 calls without spans it was asked in %d", begin.asked)
-	}
-	parent := trace.ContextWithRemoteSpanContext(t.Context(), tracing.ParseXRay(xrayHeader))
-	for range 2 {
-		_ = s.Do(parent, nothing)
-	}
-	do(28)
-	if begin.asked != 3 {
-		t.Errorf("with two in a span that was there, it was asked in %d", begin.asked)
-	}
-	begin.makes = true
-	do(64)
-	asked := begin.asked
-	do(64)
-	if begin.asked != asked+64 {
-		t.Errorf("of 64 calls with spans it was asked in %d", begin.asked-asked)
-	}
-}
-
-// startsSpans is a provider whose tracer starts no spans yet.
-type startsSpans struct {
-	embedded.TracerProvider
-
-	makes bool
-	asked int
-}
-
-func (s *startsSpans) Tracer(string, ...trace.TracerOption) trace.Tracer { return startsTracer{s: s} }
-
-type startsTracer struct {
-	embedded.Tracer
-
-	s *startsSpans
-}
-
-func (t startsTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
-	t.s.asked++
-	if t.s.makes {
-		ctx = trace.ContextWithSpanContext(ctx, tracing.ParseXRay(xrayHeader))
-	}
-	return ctx, trace.SpanFromContext(ctx)
 }
 
 // A breaker that turned twice at once, and was told of last as it had been first, was open for the gauge and not in truth.

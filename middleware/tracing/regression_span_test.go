@@ -673,10 +673,10 @@ func TestXRayEpoch(t *testing.T) {
 	}
 }
 
-// A call that has begun and is not yet the peak is in it when that is read.
-func TestPeakIsNoLessThanInFlight(t *testing.T) {
-	if got := tracing.PeakRead(2, 1); got != 2 {
-		t.Errorf("of 2 in flight the peak is %d", got)
+// A call that has begun and is not yet the peak, nor has said that there was a call, is told of when that is read.
+func TestReadAmidABeginning(t *testing.T) {
+	if peak, called := tracing.Read(2, 1); peak != 2 || !called {
+		t.Errorf("of 2 in flight the peak is %d; there were calls: %v", peak, called)
 	}
 }
 

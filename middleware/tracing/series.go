@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -8,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -19,16 +21,23 @@ type series struct {
 
 	key    seriesKey
 	tracer trace.Tracer
-	quiet  bool          // spans are never recorded
-	spans  atomic.Bool   // the tracer makes spans, once and for all
-	idled  atomic.Uint64 // calls, while it makes none
-	named  *calls        // nil without a name
+	silent bool   // both providers are no-op
+	quiet  bool   // that of the spans is
+	named  *calls // nil without a name
+
+	spans atomic.Bool // the tracer makes spans, once and for all
+
+	// The global provider makes none until there is an SDK, or a probe of automatic instrumentation, which can come at any
+	// time. So of the calls that find it barren some ask again.
+	barren atomic.Bool
+	idled  atomic.Uint64
 }
 
 type seriesKey struct {
 	tracers trace.TracerProvider
 	meters  metric.MeterProvider
 	name    string
+	global  bool // tracers is the global one now
 }
 
 // all series there are. A Span is a plain value, so that what it needs to have made once is kept here; its providers
@@ -48,16 +57,16 @@ type registry struct {
 
 const firstSeries = 8
 
-func seriesOf(tracers trace.TracerProvider, meters metric.MeterProvider, name string) *series {
+func seriesOf(tracers trace.TracerProvider, meters metric.MeterProvider, name string, global bool) *series {
 	known := all.series.Load()
 	if known != nil {
 		for _, s := range known.first {
-			if s.key.name == name && s.key.tracers == tracers && s.key.meters == meters {
+			if s.key.name == name && s.key.global == global && s.key.tracers == tracers && s.key.meters == meters {
 				return s
 			}
 		}
 	}
-	key := seriesKey{tracers, meters, name}
+	key := seriesKey{tracers, meters, name, global}
 	if known != nil && known.series[key] != nil {
 		return known.series[key]
 	}
@@ -69,6 +78,7 @@ func newSeries(key seriesKey) *series {
 	s := &series{
 		instruments: instrumentsOf(key.meters),
 		key:         key,
+		silent:      isSilent(key.tracers, key.meters),
 		tracer:      key.tracers.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)),
 	}
 	_, s.quiet = key.tracers.(noop.TracerProvider)
@@ -91,6 +101,45 @@ func newSeries(key seriesKey) *series {
 	}
 	all.series.Store(known)
 	return s
+}
+
+// isSilent reports whether nothing comes of either provider.
+func isSilent(tracers trace.TracerProvider, meters metric.MeterProvider) bool {
+	_, quiet := tracers.(noop.TracerProvider)
+	_, unmeasured := meters.(metricnoop.MeterProvider)
+	return quiet && unmeasured
+}
+
+const asksEvery = 64
+
+// idle reports whether the tracer makes no spans, and need not be asked this time whether it still does not.
+func (s *series) idle() bool {
+	return s.barren.Load() && s.idled.Add(1)%asksEvery != 0
+}
+
+// isSpan reports whether span, which the tracer started in ctx, is one, be it that around it which was handed on. What is not
+// sampled is one all the same.
+func (s *series) isSpan(ctx context.Context, span trace.Span) bool {
+	if s.spans.Load() {
+		return true
+	}
+	c := span.SpanContext()
+	switch {
+	case span.IsRecording(), c.IsValid() && c.SpanID() != trace.SpanContextFromContext(ctx).SpanID():
+		s.spans.Store(true)
+		s.barren.Store(false)
+		return true
+	case s.key.global:
+		s.barren.Store(true)
+	}
+	return c.IsValid()
+}
+
+func (s *series) spanName() string {
+	if s.key.name == "" {
+		return "call"
+	}
+	return text(s.key.name)
 }
 
 func instrumentsOf(meters metric.MeterProvider) *instruments {

@@ -5,10 +5,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
-	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/seawall-go/seawall/internal/scope"
 )
@@ -63,10 +61,10 @@ type Span struct {
 // Do makes the call.
 func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 	series := s.series()
-	measured := series.measured(ctx)
-	if series.quiet && !measured {
+	if series.silent {
 		return call(ctx)
 	}
+	measured := series.measured(ctx)
 	shown := scope.Shown(ctx)
 	if shown == nil && (!isInvoked(ctx) || goesOut(ctx)) {
 		return series.inside(ctx, s.Propagator, call, measured)
@@ -84,14 +82,13 @@ func goesOut(ctx context.Context) bool {
 
 // inside makes the call in a span that is neither a server's nor a client's.
 func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error, measured bool) error {
-	if !measured && s.idle(ctx) {
+	if !measured && (s.quiet || s.idle() && !trace.SpanContextFromContext(ctx).IsValid()) {
 		return call(ctx)
 	}
 	inner, span := s.tracer.Start(ctx, s.spanName())
-	if !s.makesSpans(ctx, span) && !measured {
-		err := call(inner)
-		span.End()
-		return err
+	if !s.isSpan(ctx, span) && !measured {
+		defer span.End()
+		return call(inner)
 	}
 	l := live{ctx: inner, span: span, series: s, sight: &nothing}
 	if p != nil {
@@ -100,30 +97,9 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 	return l.do(call, measured)
 }
 
-// idle reports whether the tracer need not be asked for a span: the global one makes none until there is an SDK, or a
-// probe of automatic instrumentation. That can come at any time, so every 64th call asks. Where there is a span around, it
-// has to be carried on.
-func (s *series) idle(ctx context.Context) bool {
-	return !s.spans.Load() && s.idled.Add(1)%64 != 1 && !trace.SpanContextFromContext(ctx).IsValid()
-}
-
-// makesSpans reports whether span is one, of the tracer or handed on by it. What is not sampled is one all the same.
-func (s *series) makesSpans(ctx context.Context, span trace.Span) bool {
-	if s.spans.Load() {
-		return true
-	}
-	valid := span.SpanContext().IsValid()
-	if valid && !trace.SpanContextFromContext(ctx).IsValid() {
-		s.spans.Store(true)
-	}
-	return valid
-}
-
 // Looks tells adapters that the policy wants to see calls with such an argument or result.
 func (s Span) Looks(at any) int {
-	_, quiet := s.TracerProvider.(tracenoop.TracerProvider)
-	_, unmeasured := s.MeterProvider.(metricnoop.MeterProvider)
-	if quiet && unmeasured || !looksAt(at) {
+	if isSilent(s.TracerProvider, s.MeterProvider) || !looksAt(at) {
 		return 0
 	}
 	return 1
@@ -137,12 +113,5 @@ func (s *Span) series() *series {
 	if meters == nil {
 		meters = otel.GetMeterProvider()
 	}
-	return seriesOf(tracers, meters, s.Name)
-}
-
-func (s *series) spanName() string {
-	if s.key.name == "" {
-		return "call"
-	}
-	return s.key.name
+	return seriesOf(tracers, meters, s.Name, s.TracerProvider == nil)
 }
