@@ -18,7 +18,6 @@ import (
 
 // An ending is how a call ended.
 type ending struct {
-	begun     time.Time
 	err       error
 	cancelled bool // by its caller
 	panicked  bool // or ended by runtime.Goexit
@@ -150,7 +149,7 @@ func (l *live) exception(value any, stack []byte) {
 // measure measures the call.
 func (l *live) measure(e *ending) {
 	now := time.Now()
-	seconds := now.Sub(e.begun).Seconds()
+	seconds := now.Sub(l.begun).Seconds()
 	s := l.series
 	if e.callType == "" {
 		s.duration.Record(l.ctx, seconds, l.calls.success...)

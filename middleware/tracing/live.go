@@ -19,8 +19,9 @@ type live struct {
 	span   trace.Span
 	series *series
 	sight  *sight
-	calls  *calls // nil if the call is not measured
 
+	calls     *calls // nil if the call is not measured, and then nothing of these is known
+	begun     time.Time
 	outermost bool // no span around this one measures the same call
 }
 
@@ -35,6 +36,14 @@ type sight struct {
 }
 
 var nothing sight //nolint:gochecknoglobals // it stays empty
+
+// blind is the sight of a span that sees nothing.
+func blind(p propagation.TextMapPropagator) *sight {
+	if p == nil {
+		return &nothing
+	}
+	return &sight{propagator: p}
+}
 
 // A within is the context of a call in a span. It is all that a span allocates, and what policies notice in the call finds
 // the rest through it.
@@ -87,6 +96,19 @@ func (w *within) Inject(ctx context.Context, header map[string][]string) {
 	propagator(w.sight.propagator).Inject(ctx, propagation.HeaderCarrier(header))
 }
 
+// inPlace makes the call in the span that is right where it stands.
+func (s *series) inPlace(ctx context.Context, p propagation.TextMapPropagator, shown *scope.Call, internal, measured bool, call func(context.Context) error) error {
+	l := live{ctx: ctx, series: s}
+	if internal {
+		l.sight = blind(p)
+		l.begin(ctx, s.name)
+	} else {
+		l.sight = &sight{propagator: p, shown: shown}
+		l.start()
+	}
+	return l.do(call, measured)
+}
+
 // begin starts a span with such a name.
 func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStartOption) {
 	l.ctx, l.span = l.series.tracer.Start(ctx, name, options...) //nolint:spancheck // end ends it
@@ -109,7 +131,7 @@ func (l *live) start() {
 		l.startClient()
 		return
 	case shown != nil && (shown.Client || isPayload(shown.In) && !isInvoked(l.ctx)), outer != nil, parent.IsValid() && !parent.IsRemote():
-		l.begin(l.ctx, l.series.spanName())
+		l.begin(l.ctx, l.series.name)
 		return
 	}
 	from := l.source()
@@ -118,7 +140,7 @@ func (l *live) start() {
 		ctx = l.remote(ctx, from)
 	}
 	if scope.Retrying(ctx) || !l.first() {
-		l.begin(ctx, l.series.spanName()) // an attempt, or one call of several
+		l.begin(ctx, l.series.name) // an attempt, or one call of several
 		return
 	}
 	l.startServer(ctx, from)
@@ -140,7 +162,7 @@ func (l *live) first() bool {
 func (l *live) startClient() {
 	r, ok := l.sight.shown.In.(*http.Request)
 	if !ok {
-		l.begin(l.ctx, l.series.spanName())
+		l.begin(l.ctx, l.series.name)
 		return
 	}
 	l.sight.client, l.sight.request = true, outgoing(r)
@@ -222,50 +244,48 @@ func (l *live) startAs(ctx context.Context, kind trace.SpanKind, details func() 
 func (l *live) spanName() string {
 	switch {
 	case l.series.key.name != "":
-		return l.series.key.name
+		return l.series.name
 	case l.sight.invocation != nil && l.sight.invocation.function != "" && (l.sight.request == nil || l.sight.request.route == ""):
 		return l.sight.invocation.function
 	case l.sight.request != nil:
 		return l.sight.request.name()
 	}
-	return l.series.spanName()
+	return l.series.name
 }
 
 // do makes the call and ends the span, however the call ends.
 func (l *live) do(call func(context.Context) error, measured bool) error {
-	var begun time.Time // zero if the call is not measured
 	if measured {
-		begun = l.beginCall()
+		l.beginCall()
 	}
 	l.ctx = &within{l.ctx, l.series, l.sight}
 	returned := false
 	defer func() {
-		if returned {
-			return
-		}
-		v := recover()
-		l.end(&ending{begun: begun, panicked: true, value: v})
-		if v != nil { // it was not runtime.Goexit
-			panic(v)
+		if !returned {
+			l.panicked(recover())
 		}
 	}()
 	err := call(l.ctx)
 	returned = true
-	if err == nil && !measured && l.sight.shown == nil {
-		l.span.End() // there is nothing to say
-		return nil
-	}
-	l.end(&ending{begun: begun, err: err})
+	l.end(&ending{err: err})
 	return err
 }
 
-// beginCall begins to measure the call, and returns when that was.
-func (l *live) beginCall() time.Time {
+// panicked ends the span of a call that has panicked, or ended by runtime.Goexit, which has no value.
+func (l *live) panicked(value any) {
+	l.end(&ending{panicked: true, value: value})
+	if value != nil {
+		panic(value)
+	}
+}
+
+// beginCall begins to measure the call.
+func (l *live) beginCall() {
 	l.calls = l.callsHere()
 	if l.outermost = l.isOutermost(); l.outermost {
 		l.calls.begin()
 	}
-	return time.Now()
+	l.begun = time.Now()
 }
 
 // callsHere are the calls that this one belongs to. Where the Span has no name, they have that of the function, or of
@@ -282,7 +302,7 @@ func (l *live) callsHere() *calls {
 	case l.sight.invocation != nil, l.sight.request != nil:
 		return s.callsOf("server")
 	}
-	return s.callsOf(s.spanName())
+	return s.callsOf(s.name)
 }
 
 // isOutermost reports whether no span around this one is measured by the same provider.

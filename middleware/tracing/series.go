@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -20,6 +21,7 @@ type series struct {
 	*instruments
 
 	key    seriesKey
+	name   string // of spans
 	tracer trace.Tracer
 	silent bool   // both providers are no-op
 	quiet  bool   // that of the spans is
@@ -66,9 +68,15 @@ func seriesOf(tracers trace.TracerProvider, meters metric.MeterProvider, name st
 			}
 		}
 	}
-	key := seriesKey{tracers, meters, name, global}
-	if known != nil && known.series[key] != nil {
-		return known.series[key]
+	return known.of(seriesKey{tracers, meters, name, global})
+}
+
+// of is the series of key, be it one of many, or new. It is not inlined, or those found at once would clear its frame.
+//
+//go:noinline
+func (r *registry) of(key seriesKey) *series {
+	if r != nil && r.series[key] != nil {
+		return r.series[key]
 	}
 	return newSeries(key)
 }
@@ -78,6 +86,7 @@ func newSeries(key seriesKey) *series {
 	s := &series{
 		instruments: instrumentsOf(key.meters),
 		key:         key,
+		name:        cmp.Or(text(key.name), "call"),
 		silent:      isSilent(key.tracers, key.meters),
 		tracer:      key.tracers.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)),
 	}
@@ -133,13 +142,6 @@ func (s *series) isSpan(ctx context.Context, span trace.Span) bool {
 		s.barren.Store(true)
 	}
 	return c.IsValid()
-}
-
-func (s *series) spanName() string {
-	if s.key.name == "" {
-		return "call"
-	}
-	return text(s.key.name)
 }
 
 func instrumentsOf(meters metric.MeterProvider) *instruments {

@@ -66,12 +66,11 @@ func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
 	}
 	measured := series.measured(ctx)
 	shown := scope.Shown(ctx)
-	if shown == nil && (!isInvoked(ctx) || goesOut(ctx)) {
-		return series.inside(ctx, s.Propagator, call, measured)
+	internal := shown == nil && (!isInvoked(ctx) || goesOut(ctx))
+	if internal && !measured {
+		return series.inside(ctx, s.Propagator, call)
 	}
-	l := live{ctx: ctx, series: series, sight: &sight{propagator: s.Propagator, shown: shown}}
-	l.start()
-	return l.do(call, measured)
+	return series.inPlace(ctx, s.Propagator, shown, internal, measured, call)
 }
 
 // goesOut reports whether the call is one that an HTTP client makes.
@@ -80,21 +79,48 @@ func goesOut(ctx context.Context) bool {
 	return h != nil && h.Client
 }
 
-// inside makes the call in a span that is neither a server's nor a client's.
-func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error, measured bool) error {
-	if !measured && (s.quiet || s.idle() && !trace.SpanContextFromContext(ctx).IsValid()) {
+// inside makes the call in a span that is neither a server's nor a client's, and that nobody measures. It is short, for
+// there is nothing to say of a call that goes well.
+func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
+	if s.quiet || s.idle() && !trace.SpanContextFromContext(ctx).IsValid() {
 		return call(ctx)
 	}
-	inner, span := s.tracer.Start(ctx, s.spanName())
-	if !s.isSpan(ctx, span) && !measured {
+	inner, span := s.tracer.Start(ctx, s.name)
+	if !s.isSpan(ctx, span) {
 		defer span.End()
 		return call(inner)
 	}
-	l := live{ctx: inner, span: span, series: s, sight: &nothing}
-	if p != nil {
-		l.sight = &sight{propagator: p}
+	w := &within{inner, s, blind(p)}
+	returned := false
+	defer func() {
+		if !returned {
+			w.panicked(span, recover())
+		}
+	}()
+	err := call(w)
+	returned = true
+	if err != nil {
+		w.failed(span, err)
+		return err
 	}
-	return l.do(call, measured)
+	span.End()
+	return nil
+}
+
+// failed ends the span of a call that has failed. It is not inlined, or a call that goes well would clear its large frame.
+//
+//go:noinline
+func (w *within) failed(span trace.Span, err error) {
+	l := live{ctx: w, span: span, series: w.series, sight: w.sight}
+	l.end(&ending{err: err})
+}
+
+// panicked is the same for one that has panicked.
+//
+//go:noinline
+func (w *within) panicked(span trace.Span, value any) {
+	l := live{ctx: w, span: span, series: w.series, sight: w.sight}
+	l.panicked(value)
 }
 
 // Looks tells adapters that the policy wants to see calls with such an argument or result.
