@@ -6,11 +6,13 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 
+	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/tracing"
 )
 
@@ -79,6 +81,23 @@ func TestIdleGlobalProvider(t *testing.T) {
 	if got := begin.asked - before; got != 3 {
 		t.Errorf("of 3 calls in a span it was asked in %d", got)
 	}
+	if got := do(60); got > 1 {
+		t.Errorf("after those, of 60 calls it was asked in %d", got)
+	}
+	before = begin.asked
+	for range 3 {
+		_ = tracing.Span{Name: "call", TracerProvider: begin, MeterProvider: noop.MeterProvider}.Do(t.Context(), nothing)
+	}
+	if got := begin.asked - before; got != 3 {
+		t.Errorf("of 3 calls that name the provider it was asked in %d", got)
+	}
+	h := middleware.Wrap(func(context.Context, events.SQSEvent) (int, error) { return 0, nil }, tracing.Span{MeterProvider: noop.MeterProvider})
+	for call, want := range []bool{true, false} {
+		_, _ = h(invocation(t.Context(), arn), events.SQSEvent{})
+		if begin.told != want {
+			t.Errorf("call %d of those that have a kind and attributes: it was told so: %v", call, begin.told)
+		}
+	}
 	begin.makes = true
 	_ = do(64)
 	if got := do(64); got != 64 {
@@ -120,6 +139,7 @@ type startsSpans struct {
 
 	makes bool
 	asked int
+	told  bool // of a kind or of attributes, when it was asked last
 }
 
 func (s *startsSpans) Tracer(string, ...trace.TracerOption) trace.Tracer { return startsTracer{s: s} }
@@ -130,8 +150,9 @@ type startsTracer struct {
 	s *startsSpans
 }
 
-func (t startsTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t startsTracer) Start(ctx context.Context, _ string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	t.s.asked++
+	t.s.told = len(options) > 0
 	if t.s.makes {
 		ctx = trace.ContextWithSpanContext(ctx, tracing.ParseXRay(xrayHeader))
 	}

@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/seawall-go/seawall/internal/event"
 	"github.com/seawall-go/seawall/middleware"
 	"github.com/seawall-go/seawall/middleware/awslambda"
+	"github.com/seawall-go/seawall/middleware/nethttp"
 	"github.com/seawall-go/seawall/middleware/tracing"
 )
 
@@ -127,8 +132,8 @@ func TestRegression_SpansWithoutIDsEnd(t *testing.T) {
 			_ = span.Do(t.Context(), func(context.Context) error { panic("boom") })
 		}()
 	}
-	if p.begun != 10 || p.ended != 10 {
-		t.Errorf("of 10 calls %d began a span, and %d ended one", p.begun, p.ended)
+	if p.begun != 10 || p.ended != 10 || p.failed != 10 {
+		t.Errorf("of 10 calls %d began a span, %d ended one, and %d failed", p.begun, p.ended, p.failed)
 	}
 }
 
@@ -136,7 +141,7 @@ func TestRegression_SpansWithoutIDsEnd(t *testing.T) {
 type bareProvider struct {
 	tracenoop.TracerProvider
 
-	begun, ended int
+	begun, ended, failed int
 }
 
 type bareTracer struct {
@@ -159,5 +164,31 @@ func (t bareTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOpt
 	return trace.ContextWithSpan(ctx, s), s
 }
 
-func (bareSpan) IsRecording() bool            { return true }
-func (s bareSpan) End(...trace.SpanEndOption) { s.p.ended++ }
+func (bareSpan) IsRecording() bool              { return true }
+func (s bareSpan) End(...trace.SpanEndOption)   { s.p.ended++ }
+func (s bareSpan) SetStatus(codes.Code, string) { s.p.failed++ }
+
+// A request in a Span that is neither a server's nor a client's is written as that Span's Propagator has it.
+func TestPropagatorOfAnInternalSpan(t *testing.T) {
+	for name, meter := range map[string]metric.MeterProvider{"measured": newRig().MeterProvider, "not measured": noop.MeterProvider} {
+		r := newRig()
+		r.Propagator, r.MeterProvider = shout{}, meter
+		var sent http.Header
+		base := transportFunc(func(r *http.Request) (*http.Response, error) { sent = r.Header; return answer(200), nil })
+		_ = r.Do(t.Context(), func(ctx context.Context) error {
+			out, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://example.com", http.NoBody)
+			_, err := nethttp.Transport(base).RoundTrip(out)
+			return err
+		})
+		if sent.Get("Shout") != r.only(t).SpanContext.SpanID().String() {
+			t.Errorf("%s: sent %v", name, sent)
+		}
+	}
+}
+
+// shout is a format of its own.
+type shout struct{ propagation.TraceContext }
+
+func (shout) Inject(ctx context.Context, to propagation.TextMapCarrier) {
+	to.Set("Shout", trace.SpanContextFromContext(ctx).SpanID().String())
+}
