@@ -61,6 +61,18 @@ func repeats(p Policy) bool {
 	return ok && r.Repeats()
 }
 
+// bound returns policies as they are used again and again: one that would look something up at each call has a method Bind,
+// which returns the policy that has looked it up.
+func bound(policies []Policy) []Policy {
+	policies = slices.Clone(policies)
+	for i, p := range policies {
+		if b, ok := p.(interface{ Bind() Policy }); ok {
+			policies[i] = b.Bind()
+		}
+	}
+	return policies
+}
+
 // bind returns the function that makes call through policies.
 func bind(policies []Policy, call func(context.Context) error) func(context.Context) error {
 	for _, p := range slices.Backward(policies) {

@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"reflect"
-	"slices"
 
 	"github.com/seawall-go/seawall/internal/scope"
 )
@@ -26,7 +25,7 @@ func Wrap[In, Out any](h Handler[In, Out], policies ...Policy) Handler[In, Out] 
 		panic("middleware: Wrap of a nil handler")
 	}
 	check("Wrap", policies)
-	policies = slices.Clone(policies)
+	policies = bound(policies)
 	var (
 		in  In
 		out Out

@@ -2,6 +2,7 @@ package tracing_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -38,18 +39,20 @@ func TestGlobalProviders(t *testing.T) {
 		return
 	}
 	s := tracing.Span{Name: "call"}
-	_ = s.Do(t.Context(), nothing)
+	wrapped := middleware.WrapErr(func(context.Context, int) error { return nil }, tracing.Span{Name: "wrapped"})
+	_, _ = s.Do(t.Context(), nothing), wrapped(t.Context(), 0)
 	r := newRig()
 	otel.SetTracerProvider(r.TracerProvider)
 	otel.SetMeterProvider(r.MeterProvider)
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 	_ = s.Do(t.Context(), nothing)
-	if span := r.only(t); span.Name != "call" {
-		t.Errorf("span %q", span.Name)
+	_ = wrapped(t.Context(), 0)
+	if got := fmt.Sprint(names(r.spans())); got != "[call wrapped]" {
+		t.Errorf("the spans are %s", got)
 	}
 	metrics := r.metrics(t)
 	for _, name := range []string{"seawall.calls.peak", "seawall.call.duration"} {
-		if _, all := points(metrics[name]); len(all) != 1 || all[0].value != 1 {
+		if _, all := points(metrics[name]); len(all) != 2 || all[0].value != 1 || all[1].value != 1 {
 			t.Errorf("%s: %v", name, all)
 		}
 	}

@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -9,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seawall-go/seawall/internal/scope"
+	"github.com/seawall-go/seawall/middleware"
 )
 
 // A Span is a policy that shows each call as a span, and what the policies inside it notice as the span's events and as
@@ -60,17 +62,40 @@ type Span struct {
 
 // Do makes the call.
 func (s Span) Do(ctx context.Context, call func(context.Context) error) error {
-	series := s.series()
-	if series.silent {
+	return s.series().do(ctx, s.Propagator, call)
+}
+
+// Bind is for [middleware.Wrap].
+func (s Span) Bind() middleware.Policy { return &bound{Span: s} }
+
+// A bound is a Span that remembers its series.
+type bound struct {
+	Span
+
+	last atomic.Pointer[series]
+}
+
+// Do makes the call.
+func (b *bound) Do(ctx context.Context, call func(context.Context) error) error {
+	s := b.last.Load()
+	if s == nil || !s.isOf(&b.Span) {
+		s = b.series()
+		b.last.Store(s)
+	}
+	return s.do(ctx, b.Propagator, call)
+}
+
+func (s *series) do(ctx context.Context, p propagation.TextMapPropagator, call func(context.Context) error) error {
+	if s.silent {
 		return call(ctx)
 	}
-	measured := series.measured(ctx)
+	measured := s.measured(ctx)
 	shown := scope.Shown(ctx)
 	internal := shown == nil && (!isInvoked(ctx) || goesOut(ctx))
 	if internal && !measured {
-		return series.inside(ctx, s.Propagator, call)
+		return s.inside(ctx, p, call)
 	}
-	return series.inPlace(ctx, s.Propagator, shown, internal, measured, call)
+	return s.inPlace(ctx, p, shown, internal, measured, call)
 }
 
 // goesOut reports whether the call is one that an HTTP client makes.
@@ -129,6 +154,12 @@ func (s Span) Looks(at any) int {
 		return 0
 	}
 	return 1
+}
+
+// isOf reports whether s, which was the Span's series once, still is: the global providers may have become others.
+func (s *series) isOf(span *Span) bool {
+	return (span.TracerProvider != nil || otel.GetTracerProvider() == s.key.tracers) &&
+		(span.MeterProvider != nil || otel.GetMeterProvider() == s.key.meters)
 }
 
 func (s *Span) series() *series {
