@@ -56,6 +56,15 @@ func TestGlobalProviders(t *testing.T) {
 			t.Errorf("%s: %v", name, all)
 		}
 	}
+
+	other := newRig() // in place of the first, as tests of programs do it
+	otel.SetTracerProvider(other.TracerProvider)
+	_ = wrapped(t.Context(), 0)
+	otel.SetMeterProvider(other.MeterProvider)
+	_ = wrapped(t.Context(), 0)
+	if spans, calls := len(other.spans()), other.total(t, "seawall.call.duration"); spans != 2 || calls != 1 {
+		t.Errorf("the others have %d spans and %d calls", spans, calls)
+	}
 }
 
 // As long as the global provider makes no spans, it is asked for one now and then, or where there is a span around. From
