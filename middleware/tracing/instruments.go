@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/seawall-go/seawall/internal/event"
@@ -112,6 +113,7 @@ type instruments struct {
 	inFlight            metric.Int64ObservableUpDownCounter
 	peak                metric.Int64ObservableGauge
 
+	deaf  bool        // they are no-op
 	heard atomic.Bool // somebody measures something, once and for all
 	calls sync.Map    // *calls by their names
 	sets  sets
@@ -129,20 +131,23 @@ func newInstruments(meters metric.MeterProvider) (*instruments, metric.Meter) {
 		i.add(meter, row)
 	}
 	i.duration, i.remaining = i.histograms[nameDuration], i.histograms[nameRemaining]
+	_, i.deaf = meters.(noop.MeterProvider)
 	return i, meter
 }
 
-// measured reports whether anybody measures anything: a view may have dropped any of the instruments. The global
-// provider may get one that does later, and then the duration speaks for all.
+// measured reports whether anybody measures anything.
 func (i *instruments) measured(ctx context.Context) bool {
-	if i.heard.Load() {
-		return true
+	return i.heard.Load() || !i.deaf && i.listens(ctx)
+}
+
+// listens reports whether somebody does by now. A view may have dropped any of the instruments; the global provider may get
+// one that measures later, and then the duration speaks for all.
+func (i *instruments) listens(ctx context.Context) bool {
+	if !i.duration.Enabled(ctx) {
+		return false
 	}
-	if i.duration.Enabled(ctx) {
-		i.heard.Store(true)
-		return true
-	}
-	return false
+	i.heard.Store(true)
+	return true
 }
 
 // add makes the instrument of a row.
