@@ -20,7 +20,7 @@ import (
 
 func main() {
 	testing.Init()
-	rounds := flag.Int("rounds", 11, "rounds per candidate")
+	rounds := flag.Int("rounds", 21, "rounds per candidate")
 	each := flag.Duration("each", 50*time.Millisecond, "time per round")
 	flag.Parse()
 	if flag.NArg() > 0 || *rounds < 1 || *each <= 0 {

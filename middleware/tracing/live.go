@@ -112,7 +112,9 @@ func (s *series) inPlace(ctx context.Context, p propagation.TextMapPropagator, s
 // begin starts a span with such a name.
 func (l *live) begin(ctx context.Context, name string, options ...trace.SpanStartOption) {
 	l.ctx, l.span = l.series.tracer.Start(ctx, name, options...) //nolint:spancheck // end ends it
-	l.series.isSpan(ctx, l.span)
+	if !l.series.spans.Load() {
+		l.series.isSpan(ctx, l.span)
+	}
 }
 
 // start starts the span that is right where it stands.

@@ -127,11 +127,8 @@ func (s *series) idle() bool {
 }
 
 // isSpan reports whether span, which the tracer started in ctx, is one, be it that around it which was handed on. What is not
-// sampled is one all the same.
+// sampled is one all the same. It is asked until the first that the tracer made itself.
 func (s *series) isSpan(ctx context.Context, span trace.Span) bool {
-	if s.spans.Load() {
-		return true
-	}
 	c := span.SpanContext()
 	switch {
 	case span.IsRecording(), c.IsValid() && c.SpanID() != trace.SpanContextFromContext(ctx).SpanID():

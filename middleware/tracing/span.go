@@ -111,7 +111,7 @@ func (s *series) inside(ctx context.Context, p propagation.TextMapPropagator, ca
 		return call(ctx)
 	}
 	inner, span := s.tracer.Start(ctx, s.name)
-	if !s.isSpan(ctx, span) {
+	if !s.spans.Load() && !s.isSpan(ctx, span) {
 		defer span.End()
 		return call(inner)
 	}
