@@ -2,7 +2,6 @@ package tracing
 
 import (
 	"context"
-	"encoding/json"
 	"runtime"
 	"strings"
 	"sync"
@@ -101,15 +100,4 @@ func (i *invocation) account() string {
 		return parts[4]
 	}
 	return ""
-}
-
-// payloadOf is the event, if it is not decoded yet.
-func payloadOf(in any) ([]byte, bool) {
-	switch p := in.(type) {
-	case []byte:
-		return p, true
-	case json.RawMessage:
-		return p, true
-	}
-	return nil, false
 }

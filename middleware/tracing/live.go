@@ -148,11 +148,6 @@ func (l *live) start() {
 	l.startServer(ctx, from)
 }
 
-func isPayload(in any) bool {
-	_, ok := payloadOf(in)
-	return ok
-}
-
 // first reports whether this is the first span of the call that is shown, or of the invocation.
 func (l *live) first() bool {
 	if l.sight.shown != nil {

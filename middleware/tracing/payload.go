@@ -49,6 +49,22 @@ type requestContext struct {
 	ELB *struct{} `json:"elb"`
 }
 
+// payloadOf is the event, if it is not decoded yet.
+func payloadOf(in any) ([]byte, bool) {
+	switch p := in.(type) {
+	case []byte:
+		return p, true
+	case json.RawMessage:
+		return p, true
+	}
+	return nil, false
+}
+
+func isPayload(in any) bool {
+	_, ok := payloadOf(in)
+	return ok
+}
+
 // fromPayload is the source of an event that is not decoded yet. What cannot be decoded is left out: that is for the
 // handler to say.
 func fromPayload(event []byte) source {

@@ -31,7 +31,7 @@ type series struct {
 
 	// The global provider makes none until there is an SDK, or a probe of automatic instrumentation, which can come at any
 	// time. So of the calls that find it barren some ask again.
-	barren atomic.Bool
+	barren atomic.Bool // until spans
 	idled  atomic.Uint64
 }
 
@@ -123,7 +123,7 @@ const asksEvery = 64
 
 // idle reports whether the tracer makes no spans, and need not be asked this time whether it still does not.
 func (s *series) idle() bool {
-	return s.barren.Load() && s.idled.Add(1)%asksEvery != 0
+	return s.barren.Load() && !s.spans.Load() && s.idled.Add(1)%asksEvery != 0
 }
 
 // isSpan reports whether span, which the tracer started in ctx, is one, be it that around it which was handed on. What is not
@@ -133,7 +133,6 @@ func (s *series) isSpan(ctx context.Context, span trace.Span) bool {
 	switch {
 	case span.IsRecording(), c.IsValid() && c.SpanID() != trace.SpanContextFromContext(ctx).SpanID():
 		s.spans.Store(true)
-		s.barren.Store(false)
 		return true
 	case s.key.global:
 		s.barren.Store(true)
